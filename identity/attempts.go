@@ -3,6 +3,7 @@ package identity
 import (
 	"encoding/hex"
 	"net/netip"
+	"slices"
 	"time"
 
 	"codebank.dev/platform/id"
@@ -39,6 +40,9 @@ type Counter struct {
 	Limit Limit
 	// Shared says that it counts the attempts of others too.
 	Shared bool
+	// Unchecked says that it also counts attempts whose password was not checked, because no slot for a hash
+	// was free. The others take them back.
+	Unchecked bool
 }
 
 // Attempts are the attempts that a counter has seen.
@@ -65,23 +69,37 @@ func (l Limit) Take(seen Attempts, now time.Time) (Attempts, time.Duration) {
 // attempts of others slow it down; nil for none.
 func PasswordCounters(email Email, from netip.Addr, device *Digest) []Counter {
 	if device != nil {
-		return []Counter{{"device " + email.Key() + " " + hex.EncodeToString(device[:12]), pairLimit, false}}
+		return []Counter{{"device " + email.Key() + " " + hex.EncodeToString(device[:12]), pairLimit, false, false}}
 	}
 	return []Counter{
-		{"account " + email.Key(), accountLimit, true},
-		{"address " + network(from), addressLimit, true},
-		{"pair " + email.Key() + " " + network(from), pairLimit, false},
+		{"account " + email.Key(), accountLimit, true, false},
+		AddressCounter(from),
+		{"pair " + email.Key() + " " + network(from), pairLimit, false, false},
 	}
+}
+
+// AddressCounter returns the counter of wrong passwords of all accounts from an address, and of its calls that
+// got no slot for a hash.
+func AddressCounter(from netip.Addr) Counter {
+	return Counter{"address " + network(from), addressLimit, true, true}
+}
+
+// NotChecked returns the counters that take an attempt back whose password was not checked: all but
+// that of the address.
+func NotChecked(counters []Counter) []Counter {
+	return slices.DeleteFunc(slices.Clone(counters), func(counter Counter) bool { return counter.Unchecked })
 }
 
 // SessionCounter returns the counter of attempts to name the current password in a session. Who has one has
 // signed in, so that the attempts of others do not slow him down.
 func SessionCounter(session id.ID) Counter {
-	return Counter{"session " + session.String(), pairLimit, false}
+	return Counter{"session " + session.String(), pairLimit, false, false}
 }
 
 // MailCounter returns the counter of requests that send an e-mail.
-func MailCounter(from netip.Addr) Counter { return Counter{"mail " + network(from), mailLimit, false} }
+func MailCounter(from netip.Addr) Counter {
+	return Counter{"mail " + network(from), mailLimit, false, false}
+}
 
 // network returns the part of an address that one customer of a network provider has: the whole
 // IPv4 address, or the first 64 bits of IPv6.

@@ -52,6 +52,10 @@ type Origin struct {
 	Trace   string
 }
 
+// Network returns the part of the network that one customer of a provider has: the whole IPv4 address, or
+// the first 64 bits of IPv6.
+func (o Origin) Network() string { return network(o.Address) }
+
 // Act returns the record of an act that was done, by a caller of this origin.
 func (o Origin) Act(at time.Time, name auditlog.Act, who Who, what string) auditlog.Record {
 	act := auditlog.Record{At: at, Act: name, What: what, Trace: o.Trace, Result: auditlog.ResultOK}

@@ -11,7 +11,7 @@
 //	audit.go      the audit log, a chain of hashes
 //	store.go      what the store promises
 //	access/       the use cases: sign up, sign in, refresh, sign out, change and reset a password
-//	hashing/      argon2id, two hashes at once
+//	hashing/      argon2id, two hashes at once, and the queue for them
 //	signing/      the keys of access tokens, their file and their rotation
 //	mail/         e-mails by SMTP
 //	postgres/     the store

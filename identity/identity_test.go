@@ -192,4 +192,7 @@ func TestCountersTellAddressesAndDevicesApart(t *testing.T) {
 	require.Len(t, device, 1)
 	require.Equal(t, keys(device), keys(PasswordCounters("alice@example.com", from("192.0.2.2"), &digest)), "wherever the device is")
 	require.Len(t, PasswordCounters("a@example.com", netip.Addr{}, nil), 3)
+	require.Len(t, NotChecked(PasswordCounters("a@example.com", netip.Addr{}, nil)), 2, "all but that of the address")
+	require.Empty(t, NotChecked([]Counter{AddressCounter(from("192.0.2.1"))}))
+	require.Len(t, NotChecked(device), 1)
 }

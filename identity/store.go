@@ -132,6 +132,8 @@ type Guard interface {
 	// Take counts an attempt with all counters, or with none if one of them asks to wait. last says
 	// that a counter that is not shared has no free attempt left.
 	Take(ctx context.Context, now time.Time, counters []Counter) (wait time.Duration, last bool, err error)
+	// GiveBack takes an attempt back from all counters, one that Take has counted and nobody has checked.
+	GiveBack(ctx context.Context, counters []Counter) error
 	// Record commits an act that changes nothing else.
 	Record(ctx context.Context, act auditlog.Record) error
 	// Prune deletes what is too old to matter. It does a part of the work if there is much.

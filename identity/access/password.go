@@ -17,21 +17,14 @@ func (s *Service) ChangePassword(ctx context.Context, from identity.Origin, call
 	if err != nil {
 		return err
 	}
-	slot, err := s.Hasher.Acquire()
-	if err != nil {
-		return err
-	}
-	defer slot.Release()
-	found, err := s.check(ctx, slot, guess{email: caller.User.Email, password: change.Current, session: caller.Session, from: from})
-	if err != nil {
-		return err
-	}
-	hash, err := slot.Hash(password)
+	found, err := s.check(ctx, guess{
+		email: caller.User.Email, password: change.Current, session: caller.Session, from: from, replacement: password,
+	})
 	if err != nil {
 		return err
 	}
 	return s.Store.SetPassword(ctx, identity.PasswordChange{
-		User: caller.User.ID, Email: caller.User.Email, Hash: hash, Verified: found.user.PasswordHash,
+		User: caller.User.ID, Email: caller.User.Email, Hash: found.rehash, Verified: found.user.PasswordHash,
 		Keep: caller.Session, Reason: identity.PasswordChanged, Forgive: found.forgive,
 	}, from.Act(s.now(), identity.ActPasswordChanged, caller.User.Who(), caller.User.Name()))
 }
@@ -52,7 +45,8 @@ func (s *Service) RequestPasswordReset(ctx context.Context, from identity.Origin
 }
 
 // ResetPassword replaces the password of the address that the token proves, and ends all its sessions.
-// Errors: InvalidArgument token or new_password; identity.ErrMailToken; hashing.ErrBusy.
+// Errors: InvalidArgument token or new_password; identity.ErrMailToken; identity.ErrAttempts;
+// hashing.ErrBusy.
 func (s *Service) ResetPassword(ctx context.Context, from identity.Origin, mailToken, newPassword string) error {
 	secret, err := identity.ParseSecret("token", mailToken)
 	if err != nil {
@@ -70,7 +64,11 @@ func (s *Service) ResetPassword(ctx context.Context, from identity.Origin, mailT
 	if !known {
 		return identity.ErrMailToken
 	}
-	hash, err := s.newHash("new_password", newPassword, email)
+	password, err := identity.ParsePassword("new_password", newPassword, email)
+	if err != nil {
+		return err
+	}
+	hash, err := s.countedHash(ctx, from, password)
 	if err != nil {
 		return err
 	}

@@ -40,12 +40,7 @@ func (s *Service) SignIn(ctx context.Context, from identity.Origin, given Creden
 		known := device.Digest()
 		digest = &known
 	}
-	slot, err := s.Hasher.Acquire()
-	if err != nil {
-		return Tokens{}, none, err
-	}
-	defer slot.Release()
-	right, err := s.check(ctx, slot, guess{email: email, password: given.Password, device: digest, from: from})
+	right, err := s.check(ctx, guess{email: email, password: given.Password, device: digest, from: from})
 	if err != nil {
 		return Tokens{}, none, err
 	}
@@ -64,20 +59,23 @@ type guess struct {
 	// session is that of a caller who has signed in; zero for none.
 	session id.ID
 	from    identity.Origin
+	// replacement is the password that follows a right one; "" for none.
+	replacement string
 }
 
 // right is a guess that was right.
 type right struct {
 	user        identity.User
 	knowsDevice bool
-	// rehash is a hash with the present parameters, if the stored one has others.
+	// rehash is the hash of the replacement, or else a hash with the present parameters if the stored one
+	// has others.
 	rehash  string
 	forgive []identity.Counter
 }
 
 // check counts a guess and then verifies it. Until it is verified nobody knows whether it is right, so
-// guesses at the same moment do not escape the count.
-func (s *Service) check(ctx context.Context, slot hashing.Slot, g guess) (right, error) {
+// guesses at the same moment do not escape the count. A guess that must wait takes no slot for a hash.
+func (s *Service) check(ctx context.Context, g guess) (right, error) {
 	user, known, knowsDevice, err := s.Store.Candidate(ctx, g.email, g.device)
 	if err != nil {
 		return right{}, err
@@ -100,20 +98,52 @@ func (s *Service) check(ctx context.Context, slot hashing.Slot, g guess) (right,
 	if wait > 0 {
 		return right{}, identity.ErrAttempts.After(wait)
 	}
-	password, err := identity.GivenPassword("password", g.password)
-	allowed := err == nil
-	match, outdated, err := slot.Verify(password, user.PasswordHash)
+	caller := hashing.Caller{Network: g.from.Network(), Known: knowsDevice || !g.session.IsZero()}
+	slot, err := s.slot(ctx, caller, counters)
 	if err != nil {
 		return right{}, err
 	}
-	if !match || !allowed {
+	match, rehash, err := verify(slot, g, user.PasswordHash)
+	if err != nil {
+		return right{}, err
+	}
+	if !match {
 		return right{}, s.refuse(ctx, g, now, last)
 	}
-	found := right{user: user, knowsDevice: knowsDevice, forgive: counters}
-	if outdated {
-		found.rehash, err = slot.Hash(password)
+	return right{user: user, knowsDevice: knowsDevice, rehash: rehash, forgive: counters}, nil
+}
+
+// slot returns a slot for an attempt that was counted. One that gets none stays counted for its address
+// only: so nobody whose password was not checked comes nearer to a lock of his account.
+func (s *Service) slot(ctx context.Context, caller hashing.Caller, counted []identity.Counter) (hashing.Slot, error) {
+	slot, err := s.Hasher.Acquire(ctx, caller)
+	if err == nil {
+		return slot, nil
 	}
-	return found, err
+	if back := identity.NotChecked(counted); len(back) > 0 {
+		if err := s.Store.GiveBack(ctx, back); err != nil {
+			return slot, err
+		}
+	}
+	return slot, err
+}
+
+// verify reports whether a guess is right, and returns right.rehash. It releases the slot: what follows needs
+// the database only.
+func verify(slot hashing.Slot, g guess, hash string) (match bool, rehash string, err error) {
+	defer slot.Release()
+	password, err := identity.GivenPassword("password", g.password)
+	allowed := err == nil
+	match, outdated, err := slot.Verify(password, hash)
+	if err != nil || !match || !allowed {
+		return false, "", err
+	}
+	if g.replacement != "" {
+		rehash, err = slot.Hash(g.replacement)
+	} else if outdated {
+		rehash, err = slot.Hash(password)
+	}
+	return true, rehash, err
 }
 
 // refuse records a wrong guess. last says that there is no free one left.

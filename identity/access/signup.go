@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 
 	"codebank.dev/identity"
+	"codebank.dev/identity/hashing"
 	"codebank.dev/platform/id"
 )
 
@@ -25,7 +26,7 @@ func (s *Service) SignUp(ctx context.Context, from identity.Origin, address stri
 }
 
 // ConfirmSignUp opens the account of the address that the token proves. Errors: InvalidArgument token
-// or password; ErrMailToken; hashing.ErrBusy.
+// or password; ErrMailToken; ErrAttempts; hashing.ErrBusy.
 func (s *Service) ConfirmSignUp(ctx context.Context, from identity.Origin, mailToken, newPassword string) (identity.User, error) {
 	secret, err := identity.ParseSecret("token", mailToken)
 	if err != nil {
@@ -36,33 +37,52 @@ func (s *Service) ConfirmSignUp(ctx context.Context, from identity.Origin, mailT
 	if err != nil {
 		return identity.User{}, err
 	}
-	user, err := s.newUser(email, newPassword)
+	password, err := identity.ParsePassword("password", newPassword, email)
+	if err != nil {
+		return identity.User{}, err
+	}
+	hash, err := s.countedHash(ctx, from, password)
+	if err != nil {
+		return identity.User{}, err
+	}
+	user, err := s.newUser(email, hash)
 	if err != nil {
 		return identity.User{}, err
 	}
 	return user, s.Store.CreateUser(ctx, user, &digest, from.Act(now, identity.ActUserCreated, user.Who(), user.Name()))
 }
 
-// newUser returns a customer with a password.
-func (s *Service) newUser(email identity.Email, newPassword string) (identity.User, error) {
-	hash, err := s.newHash("password", newPassword, email)
-	if err != nil {
-		return identity.User{}, err
-	}
+// newUser returns a customer with the hash of a password.
+func (s *Service) newUser(email identity.Email, hash string) (identity.User, error) {
 	made, err := id.New(rand.Reader)
 	return identity.User{ID: made, Email: email, PasswordHash: hash, Roles: []identity.Role{identity.Customer}, CreatedAt: s.now()}, err
 }
 
-// newHash returns the hash of a new password of a field.
-func (s *Service) newHash(field, newPassword string, email identity.Email) (string, error) {
-	password, err := identity.ParsePassword(field, newPassword, email)
+// countedHash returns the hash of a new password of a caller who has proved an address. The call is counted
+// for the address that it comes from, and taken back when the hash is made. Errors: ErrAttempts;
+// hashing.ErrBusy.
+func (s *Service) countedHash(ctx context.Context, from identity.Origin, password string) (string, error) {
+	counters := []identity.Counter{identity.AddressCounter(from.Address)}
+	wait, _, err := s.Store.Take(ctx, s.now(), counters)
 	if err != nil {
 		return "", err
 	}
-	slot, err := s.Hasher.Acquire()
+	if wait > 0 {
+		return "", identity.ErrAttempts.After(wait)
+	}
+	slot, err := s.slot(ctx, hashing.Caller{Network: from.Network(), Known: true}, counters)
 	if err != nil {
 		return "", err
 	}
+	hash, err := newHash(slot, password)
+	if err != nil {
+		return "", err
+	}
+	return hash, s.Store.GiveBack(ctx, counters)
+}
+
+// newHash returns the hash of a new password and releases the slot.
+func newHash(slot hashing.Slot, password string) (string, error) {
 	defer slot.Release()
 	return slot.Hash(password)
 }
@@ -82,7 +102,19 @@ func (s *Service) AddOperator(ctx context.Context, from identity.Origin, address
 		_, err = s.ChangeRoles(ctx, from, address, identity.RoleChange{Add: []identity.Role{identity.Operator}})
 		return false, err
 	}
-	user, err := s.newUser(email, newPassword)
+	password, err := identity.ParsePassword("password", newPassword, email)
+	if err != nil {
+		return false, err
+	}
+	slot, err := s.Hasher.Acquire(ctx, hashing.Caller{Network: from.Network(), Known: true})
+	if err != nil {
+		return false, err
+	}
+	hash, err := newHash(slot, password)
+	if err != nil {
+		return false, err
+	}
+	user, err := s.newUser(email, hash)
 	if err != nil {
 		return false, err
 	}

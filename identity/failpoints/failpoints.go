@@ -15,6 +15,9 @@ const (
 	TokenRefreshed failpoint.Point = "token-refreshed"
 	// AttemptCounted: an attempt is counted; no password is checked.
 	AttemptCounted failpoint.Point = "attempt-counted"
+	// AttemptGivenBack: an attempt is taken back; the caller has no answer, and a hash that was made is not
+	// stored.
+	AttemptGivenBack failpoint.Point = "attempt-given-back"
 	// MailClaimed: an e-mail is claimed; no token is made.
 	MailClaimed failpoint.Point = "mail-claimed"
 	// MailTokenStored: the token of an e-mail is stored; nothing is sent.
@@ -32,7 +35,7 @@ const (
 // All returns the points of the program identity.
 func All() []failpoint.Point {
 	return []failpoint.Point{
-		IdentityMigrated, ActCommitted, TokenRefreshed, AttemptCounted, MailClaimed, MailTokenStored, MailDone,
-		IdentitiesPruned, SigningKeysWritten, SigningKeysPublished,
+		IdentityMigrated, ActCommitted, TokenRefreshed, AttemptCounted, AttemptGivenBack, MailClaimed,
+		MailTokenStored, MailDone, IdentitiesPruned, SigningKeysWritten, SigningKeysPublished,
 	}
 }

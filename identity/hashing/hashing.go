@@ -1,9 +1,10 @@
-// Package hashing hashes passwords with argon2id (RFC 9106), a bounded number at once.
+// Package hashing hashes passwords with argon2id (RFC 9106), a bounded number at once. Callers wait for
+// their turn in a bounded queue (queue.go), in which no network keeps the others from theirs.
 package hashing
 
 import (
+	"context"
 	"fmt"
-	"sync/atomic"
 	"time"
 
 	"codebank.dev/platform/fault"
@@ -22,15 +23,13 @@ func Default() Params {
 	return Params{Memory: 19 << 10, Iterations: 2, Parallelism: 1, SaltLength: 16, KeyLength: 32}
 }
 
-// ErrBusy says that as many passwords as may be are being checked.
+// ErrBusy says that no slot was free in time.
 var ErrBusy = fault.New(fault.ResourceExhausted, "TOO_MANY_PASSWORD_CHECKS", "Too many passwords are being checked. Please try again.").After(time.Second)
 
 // Hasher hashes passwords. It is safe for concurrent use.
 type Hasher struct {
 	params Params
-	slots  chan struct{}
-	// refused counts the slots that were not given.
-	refused atomic.Int64
+	queue  queue
 	// nobody is the hash that stands for that of an account that does not exist.
 	nobody string
 }
@@ -41,28 +40,40 @@ func New(params Params) (*Hasher, error) {
 	if err != nil {
 		return nil, fmt.Errorf("hashing: %w", err)
 	}
-	return &Hasher{params: params, slots: make(chan struct{}, AtOnce), nobody: nobody}, nil
+	return &Hasher{params: params, nobody: nobody}, nil
 }
 
 // Slot is the right to hash, one hash after another.
-type Slot struct{ hasher *Hasher }
+type Slot struct {
+	hasher *Hasher
+	caller Caller
+}
 
-// Acquire returns a slot, which must be released. It does not wait: ErrBusy if all are taken.
-func (h *Hasher) Acquire() (Slot, error) {
-	select {
-	case h.slots <- struct{}{}:
-		return Slot{h}, nil
-	default:
-		h.refused.Add(1)
+// Acquire returns a slot, which must be released once. It waits for one, MaxWait at most and within the
+// deadline of ctx. ErrBusy if there was none by then, or at once if too many wait.
+func (h *Hasher) Acquire(ctx context.Context, caller Caller) (Slot, error) {
+	if !h.queue.acquire(ctx, caller) {
 		return Slot{}, ErrBusy
 	}
+	return Slot{h, caller}, nil
 }
 
 // Refused returns how often Acquire has answered ErrBusy.
-func (h *Hasher) Refused() int64 { return h.refused.Load() }
+func (h *Hasher) Refused() int64 {
+	h.queue.mutex.Lock()
+	defer h.queue.mutex.Unlock()
+	return h.queue.refused
+}
+
+// Waiting returns how many callers wait for a slot.
+func (h *Hasher) Waiting() int {
+	h.queue.mutex.Lock()
+	defer h.queue.mutex.Unlock()
+	return len(h.queue.waiting[knownLine]) + len(h.queue.waiting[strangerLine])
+}
 
 // Release gives the slot back.
-func (s Slot) Release() { <-s.hasher.slots }
+func (s Slot) Release() { s.hasher.queue.release(s.caller) }
 
 // Hash returns the hash of a password, with a new salt and the parameters in it.
 func (s Slot) Hash(password string) (string, error) {

@@ -4,7 +4,6 @@ import (
 	"strings"
 	"testing"
 
-	"codebank.dev/platform/fault"
 	"github.com/stretchr/testify/require"
 )
 
@@ -14,7 +13,7 @@ var small = Params{Memory: 64, Iterations: 1, Parallelism: 1, SaltLength: 16, Ke
 func TestAHashTellsItsParametersAndNotThePassword(t *testing.T) {
 	h, err := New(Default()) // The one test with the parameters of production.
 	require.NoError(t, err)
-	slot, err := h.Acquire()
+	slot, err := h.Acquire(t.Context(), Caller{Network: "192.0.2.1"})
 	require.NoError(t, err)
 	defer slot.Release()
 	hash, err := slot.Hash("correct horse")
@@ -36,9 +35,9 @@ func TestAHashOfOtherParametersIsVerifiedAndOutdated(t *testing.T) {
 	larger.Memory *= 2
 	after, err := New(larger)
 	require.NoError(t, err)
-	hash, err := Slot{before}.Hash("correct horse")
+	hash, err := Slot{hasher: before}.Hash("correct horse")
 	require.NoError(t, err)
-	match, outdated, err := Slot{after}.Verify("correct horse", hash)
+	match, outdated, err := Slot{hasher: after}.Verify("correct horse", hash)
 	require.NoError(t, err)
 	require.True(t, match)
 	require.True(t, outdated)
@@ -47,25 +46,9 @@ func TestAHashOfOtherParametersIsVerifiedAndOutdated(t *testing.T) {
 func TestNobodyHasNoPassword(t *testing.T) {
 	h, err := New(small)
 	require.NoError(t, err)
-	match, _, err := Slot{h}.Verify("the password of nobody", "")
+	match, _, err := Slot{hasher: h}.Verify("the password of nobody", "")
 	require.NoError(t, err)
 	require.False(t, match)
-	_, _, err = Slot{h}.Verify("x", "$2a$not-argon")
+	_, _, err = Slot{hasher: h}.Verify("x", "$2a$not-argon")
 	require.Error(t, err)
-}
-
-func TestTheThirdAtOnceIsRefused(t *testing.T) {
-	h, err := New(small)
-	require.NoError(t, err)
-	first, err := h.Acquire()
-	require.NoError(t, err)
-	_, err = h.Acquire()
-	require.NoError(t, err)
-	_, err = h.Acquire()
-	require.Equal(t, fault.ResourceExhausted, fault.CodeOf(err))
-	require.Positive(t, fault.Of(err).RetryAfter)
-	require.EqualValues(t, 1, h.Refused())
-	first.Release()
-	_, err = h.Acquire()
-	require.NoError(t, err)
 }

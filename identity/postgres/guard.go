@@ -51,6 +51,10 @@ ON CONFLICT (key) DO UPDATE SET key = excluded.key RETURNING count, last_at`, co
 	return 0, last, nil
 }
 
+// lockAttempts locks rows in the order of take. An update alone would lock them as they are stored, and
+// deadlock with take.
+const lockAttempts = "SELECT FROM attempts WHERE key = ANY($1) ORDER BY key FOR UPDATE"
+
 // forgive takes an attempt back that was right. A counter that only its maker counts is empty then.
 func forgive(ctx context.Context, tx pgx.Tx, counters []identity.Counter) error {
 	var keys, shared []string
@@ -61,11 +65,26 @@ func forgive(ctx context.Context, tx pgx.Tx, counters []identity.Counter) error 
 		}
 	}
 	batch := new(pgx.Batch)
-	// The update alone would lock the rows as they are stored, and deadlock with take.
-	batch.Queue("SELECT FROM attempts WHERE key = ANY($1) ORDER BY key FOR UPDATE", keys)
+	batch.Queue(lockAttempts, keys)
 	batch.Queue(`UPDATE attempts SET count = CASE WHEN key = ANY($2) THEN greatest(count - 1, 0) ELSE 0 END
 WHERE key = ANY($1)`, keys, shared)
 	return tx.SendBatch(ctx, batch).Close()
+}
+
+// GiveBack implements identity.Guard. It is not idempotent: each call takes one attempt back.
+func (s *Store) GiveBack(ctx context.Context, counters []identity.Counter) error {
+	var keys []string
+	for _, counter := range counters {
+		keys = append(keys, counter.Key)
+	}
+	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+		batch := new(pgx.Batch)
+		batch.Queue(lockAttempts, keys)
+		batch.Queue("UPDATE attempts SET count = greatest(count - 1, 0) WHERE key = ANY($1)", keys)
+		return tx.SendBatch(ctx, batch).Close()
+	})
+	s.config.Failpoint.After(err, failpoints.AttemptGivenBack)
+	return failure(err)
 }
 
 // How long things are kept after they matter no more.

@@ -311,6 +311,28 @@ func TestAttemptsAreForgivenInTheOrderInWhichTheyAreTaken(t *testing.T) {
 	require.Zero(t, left, "they are forgiven")
 }
 
+func TestAnAttemptThatWasNotCheckedIsGivenBackAlone(t *testing.T) {
+	o := open(t)
+	limit := identity.Limit{Free: 9, Window: time.Hour}
+	counters := []identity.Counter{{Key: "b", Limit: limit}, {Key: "a", Limit: limit, Shared: true}}
+	for _, taken := range [][]identity.Counter{counters[:1], counters[1:], counters[:1]} { // They are stored in the other order.
+		_, _, err := o.Take(t.Context(), noon, taken)
+		require.NoError(t, err)
+	}
+	left := func() (a, b int) {
+		require.NoError(t, o.conn.QueryRow(t.Context(), "SELECT a.count, b.count FROM attempts a, attempts b WHERE a.key = 'a' AND b.key = 'b'").Scan(&a, &b))
+		return a, b
+	}
+	o.blocking(t, "SELECT FROM attempts WHERE key = 'a' FOR UPDATE", "SELECT FROM attempts WHERE key = 'b' FOR UPDATE", func() error {
+		return o.GiveBack(t.Context(), counters)
+	})
+	a, b := left()
+	require.Equal(t, []int{0, 1}, []int{a, b}, "the attempts before it stay")
+	require.NoError(t, o.GiveBack(t.Context(), counters[1:]))
+	a, b = left()
+	require.Equal(t, []int{0, 1}, []int{a, b}, "never less than none")
+}
+
 func TestPruningSkipsWhatACallerHasLocked(t *testing.T) {
 	o := open(t)
 	for _, key := range []string{"a", "b"} {
@@ -493,6 +515,7 @@ func TestCallsNeedOnlyWhatReadinessChecks(t *testing.T) {
 	counters := identity.PasswordCounters(alice.Email, netip.Addr{}, nil)
 	_, _, err = o.Take(t.Context(), noon, counters)
 	require.NoError(t, err)
+	require.NoError(t, o.GiveBack(t.Context(), counters))
 	change := identity.PasswordChange{User: alice.ID, Email: alice.Email, Hash: hash, Reason: identity.PasswordChanged, Forgive: counters}
 	require.NoError(t, o.SetPassword(t.Context(), change, act(identity.ActPasswordChanged)))
 	_, err = o.ChangeRoles(t.Context(), alice.Email, identity.RoleChange{Add: []identity.Role{identity.Operator}}, act(identity.ActRolesChanged))

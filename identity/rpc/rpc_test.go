@@ -78,6 +78,7 @@ type running struct {
 	mails   *mailtest.Catcher
 	clock   *identitytest.Clock
 	store   *postgres.Store
+	hasher  *hashing.Hasher
 	log     *logBuffer
 	stop    func()
 }
@@ -105,9 +106,9 @@ func startBehind(t testing.TB, url string, params hashing.Params, config serve.W
 	require.NoError(t, signing.NewKeyFile(r.keyFile, r.clock.Now(), nil))
 	keys, err := signing.Open(r.keyFile)
 	require.NoError(t, err)
-	hasher, err := hashing.New(params)
+	r.hasher, err = hashing.New(params)
 	require.NoError(t, err)
-	service, err := access.NewService(access.Config{Store: r.store, Hasher: hasher, Keys: keys, Issuer: issuer, Audience: audience, Now: r.clock.Now})
+	service, err := access.NewService(access.Config{Store: r.store, Hasher: r.hasher, Keys: keys, Issuer: issuer, Audience: audience, Now: r.clock.Now})
 	require.NoError(t, err)
 	server, err := serve.Listen(serve.Config{
 		Name: "identity", GRPCAddress: "127.0.0.1:0", HTTPAddress: "127.0.0.1:0", Logger: logger,

@@ -155,7 +155,7 @@ func TestTheProgramServesAndItsCommandsWorkBesideIt(t *testing.T) {
 	for _, figure := range []string{
 		`acts_total\{act="SIGNED_IN"\} [1-9]\d*`, `acts_total\{act="SIGN_UP_REQUESTED"\} 1`, `acts_total\{act="SIGN_IN_LOCKED"\} 0`,
 		`refreshes_total\{outcome="reused"\} 0`, `attempts_refused_total 0`, `mails_sent_total 1`, `mails_waiting 0`, `mails_given_up 0`,
-		`signing_key_age_seconds \d.*`,
+		`password_checks_refused_total 0`, `password_checks_waiting 0`, `signing_key_age_seconds \d.*`,
 	} {
 		require.Regexp(t, "(?m)^codebank_identity_"+figure+"$", answer.Body)
 	}

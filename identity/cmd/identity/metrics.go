@@ -34,7 +34,8 @@ var (
 	actsTotal       = describe("acts_total", "Security acts that this process committed to the audit log, by name: sign-ins that succeeded, failed and locked, and all others.", "act")
 	refreshesTotal  = describe("refreshes_total", "Refresh tokens that were presented and are known, by outcome. One that is reused ends its session.", "outcome")
 	attemptsRefused = describe("attempts_refused_total", "Attempts that had to wait, because too many were made before.")
-	checksRefused   = describe("password_checks_refused_total", "Calls that were refused, because as many passwords as may be were being hashed.")
+	checksRefused   = describe("password_checks_refused_total", "Calls that were refused, because no slot for hashing a password was free in time.")
+	checksWaiting   = describe("password_checks_waiting", "Calls that wait for a slot for hashing a password.")
 	mailsSent       = describe("mails_sent_total", "E-mails that a mail server took from this process.")
 	mailsFailed     = describe("mails_failed_total", "Tries to send an e-mail that failed. Most are tried again.")
 	mailsWaiting    = describe("mails_waiting", "E-mails of all processes that are not sent yet; +Inf while the database cannot say.")
@@ -49,7 +50,7 @@ var outcomes = map[identity.RefreshOutcome]string{
 
 // Describe implements prometheus.Collector.
 func (c *collector) Describe(out chan<- *prometheus.Desc) {
-	for _, desc := range []*prometheus.Desc{actsTotal, refreshesTotal, attemptsRefused, checksRefused, mailsSent, mailsFailed, mailsWaiting, mailsGivenUp, keyAge} {
+	for _, desc := range []*prometheus.Desc{actsTotal, refreshesTotal, attemptsRefused, checksRefused, checksWaiting, mailsSent, mailsFailed, mailsWaiting, mailsGivenUp, keyAge} {
 		out <- desc
 	}
 }
@@ -68,6 +69,7 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 	}
 	count(attemptsRefused, stats.AttemptsRefused)
 	count(checksRefused, c.hasher.Refused())
+	out <- prometheus.MustNewConstMetric(checksWaiting, prometheus.GaugeValue, float64(c.hasher.Waiting())) // tidy:float the metrics library counts in floats
 	sent, failed := c.mailer.Counts()
 	count(mailsSent, sent)
 	count(mailsFailed, failed)
