@@ -15,7 +15,7 @@ import (
 // What the one user of Identity signs in with, and his id.
 const (
 	Email    = "maria@example.com"
-	Password = "correct-horse-battery"
+	Password = "correct horse battery"
 	User     = "0190d3a0-1c1f-7b6e-8000-1a2b3c4d5e6f"
 )
 

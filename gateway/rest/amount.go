@@ -32,6 +32,8 @@ func readAmount(body serve.Object, name string, currency money.Currency) (int64,
 		return 0, fault.Invalid(name, "The amount is too large.")
 	case err != nil:
 		return 0, fault.Invalid(name, "An amount is a decimal number such as 12.34, without an exponent.")
+	case minor <= 0:
+		return 0, fault.Invalid(name, "The amount must be more than 0.")
 	}
 	return minor, field.Amount(name, minor)
 }

@@ -30,9 +30,10 @@ type file struct {
 	Lines    int64  `json:"lineCount"`
 	Failure  string `json:"failure,omitempty"`
 	// Location answers this again, and Content the file itself, once it is ready.
-	Location   string    `json:"location"`
-	Content    string    `json:"content"`
-	ExpireTime time.Time `json:"expireTime"`
+	Location string `json:"location"`
+	Content  string `json:"content"`
+	// ExpireTime is when the content is deleted; zero before it is ready.
+	ExpireTime time.Time `json:"expireTime,omitzero"`
 }
 
 // pathOf returns the path of GET /statement/files/{account}/{file} for a file.
@@ -45,7 +46,9 @@ func fileOf(of *statementv1.File) file {
 	shown := file{
 		ID: idOf(of.GetName()), Account: strings.Split(of.GetName(), "/")[1], State: wordOf(of.GetState().String(), "FILE_STATE_"),
 		Progress: of.GetProgressPercent(), Lines: of.GetLineCount(), Failure: of.GetFailure(), Location: pathOf(of), Content: pathOf(of) + "/content",
-		ExpireTime: timeOf(of.GetExpireTime()),
+	}
+	if of.GetExpireTime() != nil {
+		shown.ExpireTime = timeOf(of.GetExpireTime())
 	}
 	for name, format := range formats {
 		if format == of.GetFormat() {

@@ -103,7 +103,7 @@ func ResultsTopic(bankCode string) string { return "bank-" + bankCode + ".comman
 // The refusals of a transfer, with the statuses of the seed: 401 for a source that is not the caller's, 422 for what
 // can never be sent.
 var (
-	errNotOwner = fault.New(fault.Unauthenticated, "SOURCE_NOT_YOURS", "The source account is not one of yours.").In("from_account_id")
+	errNotOwner = fault.New(fault.Unauthenticated, "SOURCE_NOT_YOURS", "The source account is not one of yours. You are still signed in.").In("from_account_id")
 	errSame     = fault.New(fault.FailedPrecondition, "SAME_ACCOUNT", "Source and destination are the same account.").In("to_account_id")
 	errNothing  = fault.New(fault.FailedPrecondition, "AMOUNT_TOO_SMALL", "A transfer sends at least one minor unit.").In("amount")
 	errCard     = fault.New(fault.FailedPrecondition, "NOT_A_WALLET", "Money is transferred from a wallet, not from a card's account.").In("from_account_id")

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"codebank.dev/platform/fault"
 	"codebank.dev/platform/language"
 	"codebank.dev/schemas"
 )
@@ -110,8 +111,19 @@ func (p *reasonPage) fill(catalogue *schemas.ReasonCatalogue, name string, reaso
 	for _, code := range reason.Classes {
 		class := catalogue.Classes[code]
 		known, _ := codeFromName(code)
-		p.Classes = append(p.Classes, reasonClass{Title: say(class.Title), Code: code, Next: say(class.Next), Status: HTTPStatus(known)})
+		p.Classes = append(p.Classes, reasonClass{Title: say(class.Title), Code: code, Next: say(class.Next), Status: reasonStatus(name, known)})
 	}
+}
+
+// reasonStatus returns the HTTP status of a reason: that of its class, but for the two that HTTP has a word for.
+func reasonStatus(name string, class fault.Code) int {
+	switch name {
+	case "METHOD_NOT_ALLOWED":
+		return http.StatusMethodNotAllowed
+	case errMediaType.Reason:
+		return http.StatusUnsupportedMediaType
+	}
+	return HTTPStatus(class)
 }
 
 func writeReasonPage(w http.ResponseWriter, page *template.Template, shown *reasonPage) {
