@@ -220,9 +220,13 @@ func restart(t *testing.T, row *process.Process) {
 	require.NoError(t, row.WaitReady(t.Context()))
 }
 
-// replica starts another bank on this stack and stops it at the end of the test.
+// replica starts another bank on this stack and stops it at the end of the test. A bank that writes an old event takes
+// no commands by the topic, because an old event cannot say how they have ended.
 func replica(t *testing.T, stack *launch.Stack, settings map[string]string) (*process.Process, string) {
 	t.Helper()
+	if settings["event-version"] != "" {
+		settings["command-keys"] = ""
+	}
 	n := int(lastID.Add(1))
 	base := stack.Addresses().BasePort + 50
 	copied := launch.Copy{

@@ -162,6 +162,7 @@ func newRollout(t *testing.T, stack *launch.Stack) *rollout {
 	}
 
 	for _, undo := range []string{
+		"DROP TABLE statement_file_parts, statement_files, request_offsets",
 		"DROP POLICY reader_sees_his_own ON statement_lines", "DROP POLICY owner_sees_all ON statement_lines",
 		"DROP POLICY reader_sees_his_own ON statement_accounts", "DROP POLICY owner_sees_all ON statement_accounts",
 		"ALTER TABLE statement_lines DISABLE ROW LEVEL SECURITY", "ALTER TABLE statement_accounts DISABLE ROW LEVEL SECURITY",
