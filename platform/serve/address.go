@@ -69,8 +69,11 @@ func (s *Server) lastHop(address netip.Addr, hops []string) netip.Addr {
 	return address
 }
 
-func (s *Server) trusts(address netip.Addr) bool {
-	return slices.ContainsFunc(s.config.TrustedProxies, func(proxy netip.Prefix) bool { return proxy.Contains(address) })
+func (s *Server) trusts(address netip.Addr) bool { return s.config.trusts(address) }
+
+// trusts reports whether an address is that of a trusted proxy.
+func (c *Config) trusts(address netip.Addr) bool {
+	return slices.ContainsFunc(c.TrustedProxies, func(proxy netip.Prefix) bool { return proxy.Contains(address) })
 }
 
 // trustsProgram reports whether the other side of the connection has proved to be a trusted program.

@@ -23,13 +23,23 @@ import (
 const warnEvery = time.Second
 
 // sparing allows one warning of a kind in each warnEvery. It is safe for concurrent use.
-type sparing struct{ next atomic.Int64 } // Unix nanoseconds
+type sparing struct {
+	next   atomic.Int64 // Unix nanoseconds
+	denied atomic.Int64
+}
 
 // allows reports whether a warning may be logged now.
 func (s *sparing) allows(now time.Time) bool {
 	next := s.next.Load()
-	return now.UnixNano() >= next && s.next.CompareAndSwap(next, now.Add(warnEvery).UnixNano())
+	if now.UnixNano() >= next && s.next.CompareAndSwap(next, now.Add(warnEvery).UnixNano()) {
+		return true
+	}
+	s.denied.Add(1)
+	return false
 }
+
+// skipped is the attribute of a log line that says how many lines of its kind were not allowed since the last one.
+func (s *sparing) skipped() slog.Attr { return slog.Int64("skipped", s.denied.Swap(0)) }
 
 // edge is what every gRPC call passes: identity, deadline, recovery from panics,
 // translation of errors, metrics and log.
@@ -42,14 +52,17 @@ type edge struct {
 	outages   sparing
 	config    *Config
 	handles   handles
-	strangers strangers
+	strangers *shares
 	// address returns where a call comes from.
 	address func(context.Context) netip.Addr
 	guesses guesses
 }
 
 func newEdge(config Config, registry registerer, start *start) *edge {
-	return &edge{logger: config.Logger, maxDeadline: config.MaxDeadline, metrics: newCallMetrics(registry), start: start, config: &config}
+	return &edge{
+		logger: config.Logger, maxDeadline: config.MaxDeadline, metrics: newCallMetrics(registry), start: start, config: &config,
+		strangers: newShares(streamsOfStrangers, streamsOfANetwork),
+	}
 }
 
 // unary is the interceptor of calls with one request and one answer.

@@ -18,9 +18,6 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// answerTimeout bounds how long a REST client may take to read its answer.
-const answerTimeout = time.Minute
-
 // GatewayRegistrar is the type of the generated Register…Handler functions of grpc-gateway.
 type GatewayRegistrar func(ctx context.Context, mux *runtime.ServeMux, conn *grpc.ClientConn) error
 
@@ -65,7 +62,7 @@ func (s *Server) serveGateway(w http.ResponseWriter, r *http.Request) {
 		r = r.WithContext(context.WithValue(r.Context(), headKey{}, true))
 		r.Method = http.MethodGet
 	}
-	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(bodyTimeout + answerTimeout))
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(bodyTimeout + s.config.AnswerTimeout))
 	s.gateway.ServeHTTP(w, r)
 }
 
@@ -74,7 +71,7 @@ func (s *Server) newGatewayMux() *runtime.ServeMux {
 		runtime.WithMarshalerOption(runtime.MIMEWildcard, newMarshaler()),
 		runtime.WithWriteContentLength(),
 		runtime.WithDisableChunkedEncoding(), // net/http and HTTP/2 know by themselves how to send a stream.
-		runtime.WithForwardResponseOption(extendAnswer),
+		runtime.WithForwardResponseOption(s.extendAnswer),
 		runtime.WithIncomingHeaderMatcher(incomingHeader),
 		runtime.WithOutgoingHeaderMatcher(outgoingHeader),
 		runtime.WithOutgoingTrailerMatcher(func(string) (string, bool) { return "", false }),

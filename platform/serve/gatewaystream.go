@@ -68,7 +68,7 @@ func (g *gatewayStream) RecvMsg(message any) error {
 
 // extendAnswer gives the client of a stream the time of a whole answer for each part of it. Without it the
 // stream would end with the time of its request.
-func extendAnswer(_ context.Context, w http.ResponseWriter, _ proto.Message) error {
-	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(answerTimeout))
+func (s *Server) extendAnswer(_ context.Context, w http.ResponseWriter, _ proto.Message) error {
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(s.config.AnswerTimeout))
 	return nil
 }

@@ -37,7 +37,7 @@ func (s *Server) newHTTPServer() (*http.Server, error) {
 	}
 	s.mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	s.mux.Handle("GET /readyz", s.ready)
-	s.mux.Handle("GET /metrics", promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{Registry: s.registry}))
+	s.handleMetrics(promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{Registry: s.registry}))
 	if err := s.handleProblems(); err != nil {
 		return nil, err
 	}
@@ -50,12 +50,22 @@ func (s *Server) newHTTPServer() (*http.Server, error) {
 		next: s.mux, logger: s.config.Logger, metrics: newRequestMetrics(s.registry),
 		panics: s.edge.metrics.panics.Inc, maxBody: int64(s.config.MaxRequestBytes), calls: s.config.Walls != nil,
 		hosts: hosts, origins: origins, walls: s.config.Walls, connectionAge: s.config.ConnectionAge,
+		answerTimeout: s.config.AnswerTimeout,
+	}
+	open := &connections{
+		open: newShares(maxHTTPConnections, maxHTTPConnectionsOfNetwork), sharing: s.config.sharing, logger: s.config.Logger,
 	}
 	return &http.Server{
 		Handler:           shell,
 		ReadHeaderTimeout: readHeaderTimeout,
-		IdleTimeout:       idleTimeout,
-		MaxHeaderBytes:    unreadHeaderBytes,
+		// Each request has this time, so that nobody keeps answers in memory by not reading them. A handler
+		// whose answer takes longer sets another deadline.
+		WriteTimeout:   s.config.AnswerTimeout,
+		IdleTimeout:    idleTimeout,
+		MaxHeaderBytes: unreadHeaderBytes,
+		// The deadline of a stream is told to its client, so it ends nothing for one who reads nothing at all.
+		HTTP2:     &http.HTTP2Config{MaxConcurrentStreams: maxHTTPStreams, WriteByteTimeout: s.config.AnswerTimeout},
+		ConnState: open.changed,
 		ConnContext: func(ctx context.Context, _ net.Conn) context.Context {
 			return context.WithValue(ctx, openedKey{}, time.Now())
 		},
@@ -86,6 +96,7 @@ type httpShell struct {
 	warnings sparing
 	// connectionAge is how old a connection may become before its client must open a new one.
 	connectionAge time.Duration
+	answerTimeout time.Duration
 }
 
 // ServeHTTP serves one request.
@@ -157,8 +168,10 @@ func (h *httpShell) guarded(w *responseRecorder, r *http.Request) {
 		return
 	}
 	if r.Body != nil && r.ContentLength != 0 {
-		// A request without a body gets no deadline, because it would end long answers.
-		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTimeout))
+		// A request without a body gets no deadline to read it, because it would end long answers.
+		controller, now := http.NewResponseController(w), time.Now()
+		_ = controller.SetReadDeadline(now.Add(bodyTimeout))
+		_ = controller.SetWriteDeadline(now.Add(bodyTimeout + h.answerTimeout))
 		r.Body = &boundedBody{ReadCloser: http.MaxBytesReader(w, r.Body, h.maxBody), limit: h.maxBody}
 	}
 	h.next.ServeHTTP(w, r)

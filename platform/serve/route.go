@@ -37,13 +37,14 @@ func (s *Server) Route(pattern string, handle RouteHandler) {
 	s.addRoute(pattern, func(w http.ResponseWriter, r *http.Request) error {
 		ctx, cancel := context.WithTimeout(r.Context(), s.config.MaxDeadline)
 		defer cancel()
-		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(s.config.MaxDeadline + answerTimeout))
+		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(s.config.MaxDeadline + s.config.AnswerTimeout))
 		return handle(w, r.WithContext(ctx))
 	})
 }
 
-// RouteStream is Route for an answer that may take long, such as a file: it has no deadline, and should end
-// when Draining is closed.
+// RouteStream is Route for an answer that may take long, such as a file: its context has no deadline, and it should
+// end when Draining is closed. It must begin its answer within Config.AnswerTimeout, and set a write deadline for each
+// further part of it.
 func (s *Server) RouteStream(pattern string, handle RouteHandler) { s.addRoute(pattern, handle) }
 
 func (s *Server) addRoute(pattern string, handle RouteHandler) {

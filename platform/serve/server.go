@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"net/http/pprof"
 	"net/netip"
 	"sync"
 	"time"
@@ -30,6 +29,8 @@ const (
 	DefaultDrainTimeout = 10 * time.Second
 	// DefaultMaxDeadline bounds a unary call.
 	DefaultMaxDeadline = 30 * time.Second
+	// DefaultAnswerTimeout bounds how long an HTTP client takes to read an answer.
+	DefaultAnswerTimeout = time.Minute
 	// DefaultConnectionAge bounds the age of a connection.
 	DefaultConnectionAge = 10 * time.Minute
 	// DefaultMaxRequestBytes bounds a gRPC message and an HTTP body.
@@ -92,6 +93,9 @@ type Config struct {
 	// MaxDeadline bounds a unary call, whatever deadline its caller sets. Streams have no such
 	// bound. Default: DefaultMaxDeadline.
 	MaxDeadline time.Duration
+	// AnswerTimeout bounds how long an HTTP client takes to read an answer, or a part of a stream. Then its
+	// request is cut. Default: DefaultAnswerTimeout.
+	AnswerTimeout time.Duration
 	// DrainTimeout bounds the wait for running calls after Run's context ends. Default: DefaultDrainTimeout.
 	DrainTimeout time.Duration
 	// MaxRequestBytes bounds a gRPC message and an HTTP body. Default: DefaultMaxRequestBytes.
@@ -132,6 +136,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.DrainTimeout <= 0 {
 		c.DrainTimeout = DefaultDrainTimeout
+	}
+	if c.AnswerTimeout <= 0 {
+		c.AnswerTimeout = DefaultAnswerTimeout
 	}
 	if c.ConnectionAge <= 0 {
 		c.ConnectionAge = DefaultConnectionAge
@@ -275,16 +282,6 @@ func (s *Server) RegisterService(service *grpc.ServiceDesc, implementation any) 
 func (s *Server) Handle(pattern string, handler http.Handler) {
 	s.mux.Handle(pattern, handler)
 	s.hasRoot = s.hasRoot || pattern == "/"
-}
-
-// ServeProfiles serves the runtime's profiles at /debug/pprof/ if they are wanted: whoever reaches the
-// HTTP address may then have the program profile itself, which costs processor time.
-func (s *Server) ServeProfiles(wanted bool) {
-	if !wanted {
-		return
-	}
-	s.Handle("/debug/pprof/", http.HandlerFunc(pprof.Index))
-	s.Handle("/debug/pprof/profile", http.HandlerFunc(pprof.Profile))
 }
 
 // Metrics returns the registry for the program's own collectors. /metrics serves them.

@@ -3,7 +3,6 @@ package serve
 import (
 	"context"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"codebank.dev/platform/fault"
@@ -18,15 +17,14 @@ import (
 const (
 	// streamsOfAStranger is for one connection.
 	streamsOfAStranger = 32
+	// streamsOfANetwork is for the connections from one network.
+	streamsOfANetwork = 64
 	// streamsOfStrangers is for all of them.
 	streamsOfStrangers = 256
 )
 
 var errStrangers = fault.New(fault.ResourceExhausted, "TOO_MANY_CALLS",
 	"Too many calls without a client certificate are open.").After(time.Second)
-
-// strangers counts the open calls over connections without a certificate.
-type strangers struct{ open atomic.Int64 }
 
 // tap sees the head of a call before its message is read. A caller who proves nothing and shows no token is
 // refused here unless anybody may call the method; one who shows a token, which is verified later, has few
@@ -44,14 +42,18 @@ func (e *edge) tap(ctx context.Context, info *tap.Info) (context.Context, error)
 	if !rule.Anybody && !isCommon(info.FullMethodName) && len(info.Header["authorization"]) == 0 {
 		return ctx, e.refuse(ctx, info.FullMethodName, known, permission.ErrUnauthenticated)
 	}
-	ofConnection, ofAll := connection.open.Add(1), e.strangers.open.Add(1)
+	if connection.open.Add(1) > streamsOfAStranger {
+		connection.open.Add(-1)
+		return ctx, e.refuse(ctx, info.FullMethodName, known, errStrangers)
+	}
+	from := e.config.sharing(caller.Addr.String())
+	if !e.strangers.take(from) {
+		connection.open.Add(-1)
+		return ctx, e.refuse(ctx, info.FullMethodName, known, errStrangers)
+	}
 	end := func() {
 		connection.open.Add(-1)
-		e.strangers.open.Add(-1)
-	}
-	if ofConnection > streamsOfAStranger || ofAll > streamsOfStrangers {
-		end()
-		return ctx, e.refuse(ctx, info.FullMethodName, known, errStrangers)
+		e.strangers.give(from)
 	}
 	// The deadline ends a call whose message does not come.
 	ctx, cancel := context.WithCancelCause(ctx)

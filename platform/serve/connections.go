@@ -1,0 +1,74 @@
+package serve
+
+import (
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"sync"
+	"time"
+
+	"codebank.dev/platform/fault"
+)
+
+// Bounds on what clients hold open over HTTP. Each open request takes memory until its answer is read or its
+// time is over.
+const (
+	// maxHTTPConnections and maxHTTPConnectionsOfNetwork bound the connections, in all and from one network.
+	maxHTTPConnections          = 1024
+	maxHTTPConnectionsOfNetwork = 256
+	// maxHTTPStreams bounds the requests that a connection of HTTP/2 has open at once.
+	maxHTTPStreams = 64
+	// maxScrapes and maxScrapesOfNetwork bound the requests for the metrics. One holds all metrics in memory.
+	maxScrapes          = 16
+	maxScrapesOfNetwork = 4
+)
+
+var errScrapes = fault.New(fault.ResourceExhausted, "TOO_MANY_CALLS",
+	"Too many requests for the metrics are open.").After(time.Second)
+
+// connections counts the open HTTP connections, and closes those that are too many.
+type connections struct {
+	open    *shares
+	sharing func(remote string) netip.Addr
+	logger  *slog.Logger
+	// warnings limits the warnings about connections that were closed.
+	warnings sparing
+	counted  sync.Map // net.Conn → netip.Addr
+}
+
+// changed is the ConnState of an http.Server.
+func (c *connections) changed(conn net.Conn, state http.ConnState) {
+	switch state {
+	case http.StateNew:
+		from := c.sharing(conn.RemoteAddr().String())
+		if c.open.take(from) {
+			c.counted.Store(conn, from)
+			return
+		}
+		_ = conn.Close()
+		if c.warnings.allows(time.Now()) {
+			c.logger.Warn("an HTTP connection was closed because too many are open",
+				"address", conn.RemoteAddr().String(), "limit", maxHTTPConnections,
+				"limit_of_network", maxHTTPConnectionsOfNetwork, c.warnings.skipped())
+		}
+	case http.StateClosed, http.StateHijacked:
+		if from, ok := c.counted.LoadAndDelete(conn); ok {
+			c.open.give(from.(netip.Addr))
+		}
+	}
+}
+
+// handleMetrics serves the metrics at /metrics, to few at once.
+func (s *Server) handleMetrics(metrics http.Handler) {
+	open := newShares(maxScrapes, maxScrapesOfNetwork)
+	s.mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, r *http.Request) {
+		from := s.AddressOf(r)
+		if !open.take(from) {
+			WriteProblem(w, r, errScrapes)
+			return
+		}
+		defer open.give(from)
+		metrics.ServeHTTP(w, r)
+	})
+}
