@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"log/slog"
 	"net"
 	"net/http"
@@ -69,7 +70,7 @@ func (s *Server) newHTTPServer() (*http.Server, error) {
 		ConnContext: func(ctx context.Context, _ net.Conn) context.Context {
 			return context.WithValue(ctx, openedKey{}, time.Now())
 		},
-		ErrorLog: slog.NewLogLogger(s.config.Logger.Handler(), slog.LevelWarn),
+		ErrorLog: log.New(&serverLog{logger: s.config.Logger}, "", 0),
 	}, nil
 }
 
@@ -103,6 +104,9 @@ type httpShell struct {
 func (h *httpShell) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	started := time.Now()
 	id := h.identify(r)
+	if h.calls {
+		carriable(r.Header)
+	}
 	id.trace = parseTraceparent(r.Header.Get(TraceKey))
 	if !id.trace.IsValid() {
 		id.trace = newTraceID()
@@ -112,6 +116,11 @@ func (h *httpShell) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	recorder := &responseRecorder{ResponseWriter: w}
 	w.Header().Set(traceHeader, id.trace.String())
 	secureHeaders(w, r)
+	if r.ProtoMajor == 1 && len(r.TransferEncoding) > 0 {
+		// net/http does not tell whether there was a Content-Length too. Then a proxy in front may have seen another
+		// end of the request, so nothing may follow it on its connection (RFC 9112, section 6.1).
+		w.Header().Set("Connection", "close")
+	}
 	if opened, ok := r.Context().Value(openedKey{}).(time.Time); ok && started.Sub(opened) > h.connectionAge {
 		w.Header().Set("Connection", "close") // Over HTTP/2 it takes no further requests, and ends with those that run.
 	}

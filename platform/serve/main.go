@@ -21,7 +21,7 @@ import (
 func Main(name string, run func(ctx context.Context, args, environ []string, stdout io.Writer) error) {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	grpclog.SetLoggerV2(libraryLog{})
+	grpclog.SetLoggerV2(newLibraryLog())
 	err := run(ctx, os.Args[1:], os.Environ(), os.Stdout)
 	if err != nil && !errors.Is(err, flag.ErrHelp) {
 		fmt.Fprintln(os.Stderr, name+":", err)

@@ -40,6 +40,8 @@ func TestWhatLibrariesLogHasTheProgramsFormat(t *testing.T) {
 	require.Equal(t, "ERROR grpc", messages[`field not found: "[number]"`], "a library repeats parts of requests")
 	require.Equal(t, "INFO", messages["a library that logs by package log"])
 	require.NotContains(t, messages, "hidden")
+	require.NotContains(t, messages, "boom: 2", "one line of a kind a second")
+	require.NotContains(t, messages, "Failed to send response chunk: gone", "a client that does not wait is no error")
 }
 
 // runLoudLibraries logs as libraries do, in a program that logs JSON.
@@ -58,6 +60,8 @@ func runLoudLibraries(context.Context, []string, []string, io.Writer) error {
 	grpclog.Error("boom", 2)
 	grpclog.Errorf("field not found: %q", "4111117008903940")
 	grpclog.Warning("hidden")
+	grpclog.Errorf("boom: %d", 2)
+	grpclog.Errorf("Failed to send response chunk: %v", "gone")
 	log.Print("a library that logs by package log")
 	return nil
 }

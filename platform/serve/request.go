@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"mime"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -109,4 +110,27 @@ func hasByte(body io.Reader) bool {
 	var one [1]byte
 	_, err := io.ReadFull(body, one[:])
 	return err != io.EOF //nolint:errorlint // io.ReadFull returns exactly io.EOF when there is no byte.
+}
+
+// uncarriedToken stands in place of an Authorization that metadata cannot carry.
+const uncarriedToken = "?"
+
+// carriable makes the headers that become metadata such that gRPC can carry them: printable ASCII. A language or a
+// trace that is not counts as none. An Authorization that is not counts as one that is wrong: without any, the
+// request would be made for the program that sends it, and not for its user.
+func carriable(header http.Header) {
+	for _, name := range []string{LanguageKey, TraceKey} {
+		name = http.CanonicalHeaderKey(name)
+		if values := header[name]; slices.ContainsFunc(values, isUncarried) {
+			header[name] = slices.DeleteFunc(slices.Clone(values), isUncarried)
+		}
+	}
+	if slices.ContainsFunc(header.Values(authorizationKey), isUncarried) {
+		header.Set(authorizationKey, uncarriedToken)
+	}
+}
+
+// isUncarried reports whether metadata cannot carry a value.
+func isUncarried(value string) bool {
+	return strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || r > '~' })
 }
