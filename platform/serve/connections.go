@@ -18,14 +18,18 @@ const (
 	maxHTTPConnections          = 1024
 	maxHTTPConnectionsOfNetwork = 256
 	// maxHTTPStreams bounds the requests that a connection of HTTP/2 has open at once.
-	maxHTTPStreams = 64
+	maxHTTPStreams = 32
 	// maxScrapes and maxScrapesOfNetwork bound the requests for the metrics. One holds all metrics in memory.
 	maxScrapes          = 16
 	maxScrapesOfNetwork = 4
+	// maxDocsFiles and maxDocsFilesOfNetwork bound the requests for a file of /docs. One for a client that takes no
+	// gzip has a decoder.
+	maxDocsFiles          = 64
+	maxDocsFilesOfNetwork = 16
 )
 
-var errScrapes = fault.New(fault.ResourceExhausted, "TOO_MANY_CALLS",
-	"Too many requests for the metrics are open.").After(time.Second)
+var errTooMany = fault.New(fault.ResourceExhausted, "TOO_MANY_CALLS",
+	"Too many requests for this path are open.").After(time.Second)
 
 // connections counts the open HTTP connections, and closes those that are too many.
 type connections struct {
@@ -59,16 +63,16 @@ func (c *connections) changed(conn net.Conn, state http.ConnState) {
 	}
 }
 
-// handleMetrics serves the metrics at /metrics, to few at once.
-func (s *Server) handleMetrics(metrics http.Handler) {
-	open := newShares(maxScrapes, maxScrapesOfNetwork)
-	s.mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, r *http.Request) {
+// few serves a handler whose requests take much memory until their answers are read, to few at once.
+func (s *Server) few(all, ofNetwork int, next http.Handler) http.HandlerFunc {
+	open := newShares(all, ofNetwork)
+	return func(w http.ResponseWriter, r *http.Request) {
 		from := s.AddressOf(r)
 		if !open.take(from) {
-			WriteProblem(w, r, errScrapes)
+			WriteProblem(w, r, errTooMany)
 			return
 		}
 		defer open.give(from)
-		metrics.ServeHTTP(w, r)
-	})
+		next.ServeHTTP(w, r)
+	}
 }

@@ -56,10 +56,10 @@ func (s *Server) handleDocs(openAPI []byte) error {
 	s.mux.HandleFunc("GET /docs/page.js", fixed(scriptType, script))
 	files := http.StripPrefix("/docs/", statigz.FileServer(static.FS))
 	for _, file := range []string{"swagger-ui.css", "swagger-ui-bundle.js"} {
-		s.mux.HandleFunc("GET /docs/"+file, func(w http.ResponseWriter, r *http.Request) {
+		s.mux.HandleFunc("GET /docs/"+file, s.few(maxDocsFiles, maxDocsFilesOfNetwork, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Cache-Control", "no-cache") // The browser asks whether it has the file of this build.
 			files.ServeHTTP(w, r)
-		})
+		})))
 	}
 	return nil
 }

@@ -38,7 +38,8 @@ func (s *Server) newHTTPServer() (*http.Server, error) {
 	}
 	s.mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	s.mux.Handle("GET /readyz", s.ready)
-	s.handleMetrics(promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{Registry: s.registry}))
+	metrics := promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{Registry: s.registry})
+	s.mux.HandleFunc("GET /metrics", s.few(maxScrapes, maxScrapesOfNetwork, metrics))
 	if err := s.handleProblems(); err != nil {
 		return nil, err
 	}

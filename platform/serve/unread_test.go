@@ -91,7 +91,7 @@ func (c *silent) get(t *testing.T, host, path string) {
 func TestAnAnswerThatIsNotReadIsCut(t *testing.T) {
 	r := startRoutes(t, func(c *serve.Config) { c.AnswerTimeout = 500 * time.Millisecond })
 	client, streams := dialSilent(t, r, "127.0.0.1")
-	require.EqualValues(t, 64, streams, "requests at once over one connection")
+	require.EqualValues(t, 32, streams, "requests at once over one connection")
 	client.get(t, r.HTTPAddress(), "/metrics")
 	client.get(t, r.HTTPAddress(), "/problems")
 	cut := make(map[uint32]bool)
