@@ -22,8 +22,9 @@ const (
 	lookEvery = freshFor
 	// beatEvery is the time between two signs of life on a stream.
 	beatEvery = 15 * time.Second
-	// writeTimeout bounds one write to a browser that does not read.
-	writeTimeout = 10 * time.Second
+	// writeTimeout bounds one write to a browser that does not read. It outlasts the silence between two signs of life:
+	// over HTTP/2 a stream ends when its deadline has passed, whether something is written or not.
+	writeTimeout = beatEvery + 10*time.Second
 )
 
 var errTooMany = fault.New(fault.ResourceExhausted, "TOO_MANY_STREAMS", "Too many pages refresh themselves. This page does not, until others are closed.")
