@@ -31,7 +31,8 @@ const (
 var errTooMany = fault.New(fault.ResourceExhausted, "TOO_MANY_CALLS",
 	"Too many requests for this path are open.").After(time.Second)
 
-// connections counts the open HTTP connections, and closes those that are too many.
+// connections counts the open HTTP connections. One too many takes the place of one of its network that carries no
+// request; if there is none, it is closed.
 type connections struct {
 	open    *shares
 	sharing func(remote string) netip.Addr
@@ -39,6 +40,27 @@ type connections struct {
 	// warnings limits the warnings about connections that were closed.
 	warnings sparing
 	counted  sync.Map // net.Conn → netip.Addr
+	idle     sync.Map // net.Conn → netip.Addr, those without a request
+}
+
+// evict closes an idle connection of the network of an address, and reports whether there was one. Its client sees
+// what it sees when a connection was idle for too long.
+func (c *connections) evict(from netip.Addr) (evicted bool) {
+	c.idle.Range(func(conn, address any) bool {
+		if network(address.(netip.Addr)) != network(from) {
+			return true
+		}
+		if _, still := c.idle.LoadAndDelete(conn); !still {
+			return true
+		}
+		if _, counted := c.counted.LoadAndDelete(conn); counted {
+			c.open.give(address.(netip.Addr))
+			evicted = true
+		}
+		_ = conn.(net.Conn).Close()
+		return !evicted
+	})
+	return evicted
 }
 
 // changed is the ConnState of an http.Server.
@@ -46,7 +68,7 @@ func (c *connections) changed(conn net.Conn, state http.ConnState) {
 	switch state {
 	case http.StateNew:
 		from := c.sharing(conn.RemoteAddr().String())
-		if c.open.take(from) {
+		if c.open.take(from) || c.evict(from) && c.open.take(from) {
 			c.counted.Store(conn, from)
 			return
 		}
@@ -56,7 +78,14 @@ func (c *connections) changed(conn net.Conn, state http.ConnState) {
 				"address", conn.RemoteAddr().String(), "limit", maxHTTPConnections,
 				"limit_of_network", maxHTTPConnectionsOfNetwork, c.warnings.skipped())
 		}
+	case http.StateIdle:
+		if from, ok := c.counted.Load(conn); ok {
+			c.idle.Store(conn, from)
+		}
+	case http.StateActive:
+		c.idle.Delete(conn)
 	case http.StateClosed, http.StateHijacked:
+		c.idle.Delete(conn)
 		if from, ok := c.counted.LoadAndDelete(conn); ok {
 			c.open.give(from.(netip.Addr))
 		}
