@@ -3,6 +3,7 @@ package bank
 import (
 	"slices"
 
+	"codebank.dev/platform/fault"
 	"codebank.dev/platform/principal"
 )
 
@@ -42,6 +43,17 @@ func (s *Subject) MaySee(customer ID) bool {
 		return true
 	}
 	return false
+}
+
+var errCash = fault.New(fault.PermissionDenied, "CASH_NOT_ALLOWED", "Only an operator of the bank pays cash in or out.")
+
+// CheckCash says who may pay cash in and out: an operator, who loads a history, or everybody in a bank that
+// simulates cash. Error: fault.PermissionDenied CASH_NOT_ALLOWED.
+func (s *Subject) CheckCash(simulated bool) error {
+	if simulated || s.Kind == principal.Operator || s.Loads {
+		return nil
+	}
+	return errCash
 }
 
 // Same reports whether both are the same, so that one may get the answer to the other's request.

@@ -21,7 +21,6 @@ import (
 	"codebank.dev/platform/fault"
 	"codebank.dev/platform/field"
 	"codebank.dev/platform/money"
-	"codebank.dev/platform/principal"
 )
 
 // Service places and ends holds. All fields but SimulatedCash and History are required; it is safe for concurrent use.
@@ -46,17 +45,8 @@ var (
 	errCaptured  = fault.New(fault.FailedPrecondition, "HOLD_CAPTURED", "The hold was captured before.")
 	errVoided    = fault.New(fault.FailedPrecondition, "HOLD_VOIDED", "The hold was voided.")
 	errExpired   = fault.New(fault.FailedPrecondition, "HOLD_EXPIRED", "The hold has expired.")
-	errCash      = fault.New(fault.PermissionDenied, "CASH_NOT_ALLOWED", "Only an operator of the bank pays cash in or out.")
 	errAboveHold = fault.New(fault.FailedPrecondition, "AMOUNT_ABOVE_HOLD", "The amount is more than the hold has set aside.")
 )
-
-// checkCash says who may take a hold without a merchant, which is captured in cash: who may pay cash out.
-func (s *Service) checkCash(subject *bank.Subject) error {
-	if s.SimulatedCash || subject.Kind == principal.Operator || subject.Loads {
-		return nil
-	}
-	return errCash
-}
 
 // PlaceRequest asks for a hold on a wallet account. It is not yet checked.
 type PlaceRequest struct {
@@ -120,7 +110,7 @@ func (s *Service) Place(ctx context.Context, request PlaceRequest) (bank.Entry, 
 		return bank.Entry{}, err
 	}
 	if content == nil && request.Merchant.ID == "" {
-		content = s.checkCash(&request.Subject)
+		content = request.Subject.CheckCash(s.SimulatedCash)
 	}
 	outcome, err := s.Ledger.Submit(ctx, &place{
 		id: s.Code.TransactionID(request.Caller, request.RequestID),
@@ -204,7 +194,7 @@ func (s *Service) Capture(ctx context.Context, request CaptureRequest) (Capture,
 		amount:  request.AmountMinor,
 		at:      request.At,
 		refusal: content,
-		cash:    s.checkCash(&request.Subject),
+		cash:    request.Subject.CheckCash(s.SimulatedCash),
 	})
 	if err != nil {
 		return Capture{}, err

@@ -54,7 +54,7 @@ func (s *Service) newOpen(request *OpenRequest) (*open, error) {
 	currency, err := field.Currency("currency", request.Currency)
 	err = field.First(field.Word("request_id", request.RequestID), err, field.Limit("opening_deposit_minor", request.DepositMinor))
 	if err == nil && request.DepositMinor > 0 {
-		err = s.checkCash(&request.Subject)
+		err = request.Subject.CheckCash(s.SimulatedCash)
 	}
 	err = field.First(err, s.History.Check(request.At))
 	if err != nil {

@@ -7,7 +7,6 @@ import (
 	"codebank.dev/bank"
 	"codebank.dev/platform/field"
 	"codebank.dev/platform/money"
-	"codebank.dev/platform/principal"
 )
 
 // CashRequest asks for cash to be paid in or out.
@@ -58,7 +57,7 @@ func (s *Service) cash(ctx context.Context, request *CashRequest, form string) (
 	amount, err := checkAmount(request.AmountMinor, request.Currency,
 		field.Word("request_id", request.RequestID), err, field.OptionalText("description", request.Description, field.MaxDescription))
 	if err == nil {
-		err = s.checkCash(&request.Subject)
+		err = request.Subject.CheckCash(s.SimulatedCash)
 	}
 	if err != nil {
 		return nil, err
@@ -71,15 +70,6 @@ func (s *Service) cash(ctx context.Context, request *CashRequest, form string) (
 	command.entry.Request = s.request(&request.Call, amountForm(bank.NewCanonical(form).Text(id.String()), amount).
 		Text(request.Description).Moment(request.At))
 	return command, nil
-}
-
-// checkCash says who may pay cash in and out: an operator, who loads a history, or everybody in a bank that
-// simulates cash.
-func (s *Service) checkCash(subject *bank.Subject) error {
-	if s.SimulatedCash || subject.Kind == principal.Operator || subject.Loads {
-		return nil
-	}
-	return errCash
 }
 
 // PurchaseRequest asks for a merchant to be paid from the balance of a wallet.

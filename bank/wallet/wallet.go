@@ -57,7 +57,6 @@ type Call struct {
 
 // The refusals of this package.
 var (
-	errCash = fault.New(fault.PermissionDenied, "CASH_NOT_ALLOWED", "Only an operator of the bank pays cash in or out.")
 	// errNoTransaction answers for a transaction that does not exist and for one of somebody else, with
 	// no difference between the two.
 	errNoTransaction = fault.New(fault.NotFound, "TRANSACTION_NOT_FOUND", "There is no such transaction.")
