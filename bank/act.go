@@ -14,6 +14,7 @@ const (
 	ActBlock   auditlog.Act = "BLOCK"
 	ActUnblock auditlog.Act = "UNBLOCK"
 	ActLink    auditlog.Act = "LINK_CUSTOMER"
+	ActHolder  auditlog.Act = "REGISTER_HOLDER"
 )
 
 // Act is implemented by a command that changes something and makes no entry. It returns what the command

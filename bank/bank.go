@@ -139,6 +139,24 @@ func (c Code) ExpiryID(hold ID) ID {
 	return id.Derive(namespace, string(c), "expiry", hold.String())
 }
 
+// PixOutID returns the id of the transaction that takes what the hold of a Pix has set aside. It is derived from the
+// hold, so that an answer that comes twice takes it once.
+func (c Code) PixOutID(hold ID) ID {
+	return id.Derive(namespace, string(c), "pix-out", hold.String())
+}
+
+// PixInID returns the id of the transaction that comes in from another bank under an end-to-end id: a credit, its
+// decline, or the entry that says that it will never be credited. One unique key arbitrates between them.
+func (c Code) PixInID(endToEndID string) ID {
+	return id.Derive(namespace, string(c), "pix-in", endToEndID)
+}
+
+// PixTransitAccount returns the internal account at the other end of payments between banks in one currency. Over all
+// banks together, it is what was credited at one and not yet taken at the other.
+func (c Code) PixTransitAccount(currency string) ID {
+	return id.Derive(namespace, string(c), "pix-transit", currency)
+}
+
 // CashAccount returns the internal account at the other end of deposits and withdrawals in one currency.
 func (c Code) CashAccount(currency string) ID {
 	return id.Derive(namespace, string(c), "cash", currency)

@@ -20,6 +20,8 @@ type ReadSet struct {
 	// TokenUses are the uses of the tokens in Keys.Tokens. A store that leaves them out must write
 	// the uses in Changes under their unique key.
 	TokenUses []TokenUse
+	// PixCodes are the codes in Keys.PixCodes that exist.
+	PixCodes []PixCode
 }
 
 // Changes is what a batch decided: its write set. The Store writes it in one commit. The slices are
@@ -33,8 +35,14 @@ type Changes struct {
 	Entries  []*Entry
 	// TokenUses are the tokens that were used, each for the first time.
 	TokenUses []TokenUse
+	// PaidCodes are codes that are paid. The store must write none of them unless all were active until then.
+	PaidCodes []PixCodePayment
 	// Events are published in this order, per account.
 	Events []Event
+	// Messages wait to be sent to the hub between banks, and Answered are those that are not sent again. No message
+	// is in both.
+	Messages []Message
+	Answered []MessageID
 	// Records are appended to the audit log of a store that has one, in this order. Only acts of
 	// operators have them.
 	Records []auditlog.Record
@@ -69,13 +77,17 @@ type Book struct {
 	entries  map[ID][]*Entry
 	sums     map[Sum]int64
 	users    map[ID]ID // the transaction that used a token, by the nonce's id
+	pixCodes map[ID]PixCode
 
 	accountOrder []ID
 	cardOrder    []ID
 	newCards     map[ID]NewCard
 	posted       []*Entry
 	tokenUses    []TokenUse
+	paidCodes    []PixCodePayment
 	events       []Event
+	messages     []Message
+	answered     []MessageID
 	records      []auditlog.Record
 	basis        basis
 }
@@ -103,6 +115,7 @@ func NewBook(reads ReadSet) *Book {
 		entries:  make(map[ID][]*Entry, len(reads.Entries)),
 		users:    make(map[ID]ID, len(reads.TokenUses)),
 		sums:     reads.Sums,
+		pixCodes: make(map[ID]PixCode, len(reads.PixCodes)),
 	}
 	if b.sums == nil {
 		b.sums = make(map[Sum]int64)
@@ -119,6 +132,9 @@ func NewBook(reads ReadSet) *Book {
 	}
 	for _, use := range reads.TokenUses {
 		b.users[use.Nonce] = use.TransactionID
+	}
+	for i := range reads.PixCodes {
+		b.pixCodes[reads.PixCodes[i].ID] = reads.PixCodes[i]
 	}
 	return b
 }
@@ -346,7 +362,10 @@ func (b *Book) Audit(record auditlog.Record) { b.records = append(b.records, rec
 
 // Changes returns everything that has to be written.
 func (b *Book) Changes() Changes {
-	changes := Changes{Entries: b.posted, TokenUses: b.tokenUses, Events: b.events, Records: b.records}
+	changes := Changes{
+		Entries: b.posted, TokenUses: b.tokenUses, PaidCodes: b.paidCodes, Events: b.events, Messages: b.messages, Answered: b.answered,
+		Records: b.records,
+	}
 	for _, id := range b.accountOrder {
 		switch t := b.accounts[id]; t.state {
 		case created:
@@ -371,5 +390,5 @@ func (b *Book) Changes() Changes {
 // IsEmpty reports whether there is nothing to write.
 func (c *Changes) IsEmpty() bool {
 	return len(c.NewAccounts)+len(c.NewCards)+len(c.Accounts)+len(c.Cards)+
-		len(c.Entries)+len(c.TokenUses)+len(c.Events)+len(c.Records) == 0
+		len(c.Entries)+len(c.TokenUses)+len(c.PaidCodes)+len(c.Events)+len(c.Messages)+len(c.Answered)+len(c.Records) == 0
 }

@@ -22,8 +22,8 @@
 //   - Available: balance − held + credit limit; a new debit or hold must not exceed it.
 //   - Closed account: an account that ended for good; what is new is declined, and what was paid before is still given back.
 //   - Cash account: the internal account at the other end of deposits and withdrawals in one currency.
-//   - Settlement account: the internal account that collects the sales of one merchant in one currency; it has no balance
-//     of its own in the ledger and is never locked.
+//   - Settlement account: the internal account that collects the sales of one merchant in one currency until they are paid
+//     out; it has no balance of its own in the ledger and is never locked.
 //
 // # Cards
 //
@@ -48,6 +48,7 @@
 //   - Purchase: a debit to a customer in favor of a merchant.
 //   - Transfer: a movement between two customer accounts, with an entry on each.
 //   - Deposit: cash that a customer pays in, as a credit.
+//   - Payout: what a merchant's sales have brought in, as a deposit from the merchant's settlement account.
 //   - Withdrawal: cash that a customer takes out, as a debit.
 //   - Decline: the decision that a purchase does not happen, with a reason; it takes a sequence like an approval.
 //   - Refusal: an entry without an account: the decline of an unknown card, or a request id that was voided before it was decided.

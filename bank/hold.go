@@ -144,5 +144,18 @@ func ofHold(hold *Entry, kind Kind, amount int64) Entry {
 		HoldID:            hold.TransactionID,
 		MerchantReference: hold.MerchantReference,
 		Mode:              hold.Mode,
+		// Of a hold for a Pix only.
+		CounterpartyName:      hold.CounterpartyName,
+		CounterpartyAccountID: hold.CounterpartyAccountID,
+		CounterpartyBankCode:  hold.CounterpartyBankCode,
+		EndToEndID:            hold.EndToEndID,
 	}
+}
+
+// PixOutOf returns the debit that takes all that the hold of a Pix has set aside, and its effect. The money goes to
+// the transit account.
+func PixOutOf(code Code, hold *Entry) Posting {
+	entry := ofHold(hold, KindPixOut, hold.Amount)
+	entry.Direction, entry.DebitAccount, entry.CreditAccount = Debit, hold.AccountID, code.PixTransitAccount(hold.Currency.String())
+	return Posting{entry, Effect{Balance: -hold.Amount, Held: -hold.Amount}}
 }

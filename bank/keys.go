@@ -17,6 +17,8 @@ type Keys struct {
 	Tokens []ID
 	// StoredTokens are the hashes of those of the tokens that are stored; they are locked.
 	StoredTokens [][32]byte
+	// PixCodes are the codes that payments from other banks name. They need not exist.
+	PixCodes []ID
 }
 
 // Add appends other's keys.
@@ -27,6 +29,7 @@ func (k *Keys) Add(other Keys) {
 	k.Originals = append(k.Originals, other.Originals...)
 	k.Tokens = append(k.Tokens, other.Tokens...)
 	k.StoredTokens = append(k.StoredTokens, other.StoredTokens...)
+	k.PixCodes = append(k.PixCodes, other.PixCodes...)
 }
 
 // Sort orders every list by bytes and removes duplicates. Every batch takes its locks in this
@@ -37,6 +40,7 @@ func (k *Keys) Sort() {
 	k.Transactions = sortIDs(k.Transactions)
 	k.Originals = sortIDs(k.Originals)
 	k.Tokens = sortIDs(k.Tokens)
+	k.PixCodes = sortIDs(k.PixCodes)
 	slices.SortFunc(k.StoredTokens, func(a, b [32]byte) int { return slices.Compare(a[:], b[:]) })
 	k.StoredTokens = slices.Compact(k.StoredTokens)
 }

@@ -21,6 +21,16 @@ const (
 	ActRetireProduct  auditlog.Act = "RETIRE_PRODUCT"
 )
 
+// The acts on money and on webhook endpoints, as the audit log names them. A refund is recorded when it is accepted.
+const (
+	ActRefundOrder         auditlog.Act = "REFUND_ORDER"
+	ActRefundCharge        auditlog.Act = "REFUND_CHARGE"
+	ActCreateEndpoint      auditlog.Act = "CREATE_WEBHOOK_ENDPOINT"
+	ActUpdateEndpoint      auditlog.Act = "UPDATE_WEBHOOK_ENDPOINT"
+	ActRotateWebhookSecret auditlog.Act = "ROTATE_WEBHOOK_SECRET"
+	ActDeleteEndpoint      auditlog.Act = "DELETE_WEBHOOK_ENDPOINT"
+)
+
 // Act is what somebody does to a merchant or to the catalogue. A store does it once: a repeat, an act with the
 // same caller, request id and fingerprint, is answered with the first answer. An act that is refused leaves
 // nothing, and its request id is free.

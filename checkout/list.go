@@ -7,20 +7,25 @@ import (
 	"codebank.dev/platform/money"
 )
 
-// Scope is whose orders a requester sees: those that have what is set of Owner and Caller. The zero Scope
+// Scope is whose orders a requester sees: those that have what is set of Owner, Caller and Stores. The zero Scope
 // has no order.
 type Scope struct {
 	All    bool   // every order, without regard to Owner and Caller if they are empty
 	Owner  string // see Requester.Owner
 	Caller string // the program whose request made the order
+	// Stores are the slugs of the stores of which the order is one; none for all.
+	Stores []string
 }
 
 // IsEmpty reports whether no order can be within the scope.
-func (s *Scope) IsEmpty() bool { return *s == Scope{} }
+func (s *Scope) IsEmpty() bool {
+	return !s.All && s.Owner == "" && s.Caller == "" && len(s.Stores) == 0
+}
 
 // Has reports whether an order is within the scope.
 func (s *Scope) Has(o *Order) bool {
-	return !s.IsEmpty() && (s.Owner == "" || o.Owner == s.Owner) && (s.Caller == "" || o.Caller == s.Caller)
+	return !s.IsEmpty() && (s.Owner == "" || o.Owner == s.Owner) && (s.Caller == "" || o.Caller == s.Caller) &&
+		(len(s.Stores) == 0 || slices.Contains(s.Stores, o.Store.Slug))
 }
 
 // Position is a place in a list of orders, the newest first: behind the order that was placed at this time

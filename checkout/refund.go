@@ -57,6 +57,7 @@ type RefundRequest struct {
 	Caller    string
 	RequestID string
 	AskedBy   string // the name of the principal: a program, an operator, user:{uuid}
+	AskedAs   string // the kind of the principal; only the audit log keeps it
 	TraceID   string // W3C trace id of the request, or empty
 	// Asked is how much to give back in minor units; 0 means all that is left.
 	Asked  int64
@@ -90,8 +91,11 @@ var (
 )
 
 // MayRefund reports whether the requester may have an order refunded that it sees: an operator any, a program
-// those that were placed under its request ids, and a user none.
-func (r *Requester) MayRefund(o *Order) bool { return r.User == "" && r.Sees(o) }
+// those that were placed under its request ids, a merchant and his members those of his stores, and any other user
+// none.
+func (r *Requester) MayRefund(o *Order) bool {
+	return r.User == "" && r.Sees(o) || r.ActsFor(o.Store.Slug)
+}
 
 // Refunded returns how much of the order was given back, in minor units.
 func (o *Order) Refunded() int64 { return o.sumOfRefunds(RefundDone) }
@@ -130,9 +134,9 @@ func (o *Order) refundThat(is func(*Refund) bool) *Refund {
 	return nil
 }
 
-// Repeats reports whether a request is the one that made the refund. The trace is no part of it.
+// Repeats reports whether a request is the one that made the refund. The trace and the kind of who asks are no part of it.
 func (r *Refund) Repeats(request RefundRequest) bool {
-	request.TraceID = r.TraceID
+	request.TraceID, request.AskedAs = r.TraceID, r.AskedAs
 	return r.RefundRequest == request
 }
 

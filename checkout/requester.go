@@ -1,5 +1,7 @@
 package checkout
 
+import "slices"
+
 // Requester is who asks: for an order to be placed, or to see one.
 type Requester struct {
 	// Caller is the namespace of its request ids: the name of a program, or user:{uuid} for a user who
@@ -9,6 +11,11 @@ type Requester struct {
 	User string
 	// Operator is somebody who works for the bank, and sees every order.
 	Operator bool
+	// Stores are the slugs of the stores that the requester acts for: those of his merchants. He sees their orders,
+	// and has them refunded.
+	Stores []string
+	// IsMerchant is set for a merchant's program, which has no orders but those of Stores.
+	IsMerchant bool
 }
 
 // Owner returns whose an order is that the requester places.
@@ -19,13 +26,18 @@ func (r *Requester) Owner() string {
 	return r.Caller
 }
 
+// ActsFor reports whether the requester acts for a store.
+func (r *Requester) ActsFor(store string) bool { return slices.Contains(r.Stores, store) }
+
 // Scope returns whose orders are there for the requester: a user's own, a program's those that were placed
-// under its request ids, and an operator's all. It is the one place that says so, for a single order and for
-// lists; the query of a single order repeats it.
+// under its request ids, a merchant's those of his stores, and an operator's all. Sees adds the orders of a member's
+// stores. These are the places that say so; the query of a single order repeats them.
 func (r *Requester) Scope() Scope {
 	switch {
 	case r.Operator:
 		return Scope{All: true}
+	case r.IsMerchant:
+		return Scope{Stores: r.Stores}
 	case r.User != "":
 		return Scope{Owner: r.User}
 	}
@@ -45,7 +57,7 @@ func (s Scope) Of(user string) Scope {
 // Sees reports whether an order is there for the requester. What is not seen is not there.
 func (r *Requester) Sees(o *Order) bool {
 	scope := r.Scope()
-	return scope.Has(o)
+	return scope.Has(o) || r.ActsFor(o.Store.Slug)
 }
 
 // Repeats reports whether a request of the requester may be answered with an order that has its caller and

@@ -3,7 +3,10 @@
 // that register them.
 //
 // A sink is a file in sinks/, with the name of its connector. Its content is the body
-// of PUT /connectors/{name}/config. An index template is a file in indices/, with the
+// of PUT /connectors/{name}/config, once the bank and the folder of secrets are filled
+// in: {bank} and {-bank} are those of schemas/topics.yaml, and {secrets} is the folder.
+// A file that names the bank is a connector for each bank. The others serve all banks.
+// An index template is a file in indices/, with the
 // name of the template. Its content is the body of PUT /_index_template/{name}. Both
 // sinks run in the Java plug-in, which Maven builds from plugin/.
 package connectors
@@ -20,6 +23,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"codebank.dev/schemas"
 )
 
 //go:embed sinks/*.json indices/*.json
@@ -27,28 +32,51 @@ var files embed.FS
 
 // Sink is one connector of Kafka Connect.
 type Sink struct {
-	// Name is the name of the connector and, without the extension, of its file.
+	// Name is the name of the connector: that of its file without the extension, and for a
+	// connector of another bank than 001 the code after a dash.
 	Name string
 	// Config is the connector's configuration. It holds no secrets and no addresses.
-	// They are variables that the worker fills in, see Variables.
+	// The worker fills them in, see Variables and Secrets.
 	Config map[string]string
 }
 
-// Sinks returns all connectors, ordered by name. The caller may change the result.
-func Sinks() ([]Sink, error) {
+// SecretsFolder is the folder of the worker from which the sinks take addresses and
+// passwords of one bank, unless another is chosen.
+const SecretsFolder = "/etc/codebank/connectors"
+
+// Sinks returns the connectors of a bank and those that serve all banks, ordered by name.
+// secrets is the folder of the worker with the files that Secrets names, as an absolute
+// path. The caller may change the result.
+func Sinks(bankCode, secrets string) ([]Sink, error) {
 	documents, err := read("sinks")
 	if err != nil {
 		return nil, err
 	}
 	sinks := make([]Sink, 0, len(documents))
 	for _, document := range documents {
-		sink := Sink{Name: document.name}
-		if err := strictly(document.content, &sink.Config); err != nil {
+		sink, err := parseSink(document, bankCode, secrets)
+		if err != nil {
 			return nil, fmt.Errorf("connectors: sinks/%s.json: %w", document.name, err)
 		}
 		sinks = append(sinks, sink)
 	}
 	return sinks, nil
+}
+
+func parseSink(document document, bankCode, secrets string) (Sink, error) {
+	sink := Sink{Name: document.name}
+	if err := strictly(document.content, &sink.Config); err != nil {
+		return sink, err
+	}
+	ofBank := false
+	for key, value := range sink.Config {
+		ofBank = ofBank || strings.Contains(value, "{bank}")
+		sink.Config[key] = strings.ReplaceAll(schemas.OfBank(value, bankCode), "{secrets}", secrets)
+	}
+	if ofBank {
+		sink.Name = schemas.OfBank(document.name+"{-bank}", bankCode)
+	}
+	return sink, nil
 }
 
 // DeadLetterTopic returns the topic for the records that the sink cannot write. It is
@@ -57,16 +85,27 @@ func (s Sink) DeadLetterTopic() string {
 	return s.Config["errors.deadletterqueue.topic.name"]
 }
 
-// variable matches a reference to the worker's environment.
-var variable = regexp.MustCompile(`\$\{env:([A-Za-z0-9_]+)\}`)
+// variable matches a reference to the worker's environment, and secret one to a file of its folder of secrets.
+var (
+	variable = regexp.MustCompile(`\$\{env:([A-Za-z0-9_]+)\}`)
+	secret   = regexp.MustCompile(`\$\{dir:[^:}]+:([A-Za-z0-9_.-]+)\}`)
+)
 
 // Variables returns the names of the environment variables that the worker needs to run
 // the sink, sorted, each once. If a variable is unset, Connect reports no error: it
 // gives the sink the reference itself.
-func (s Sink) Variables() []string {
+func (s Sink) Variables() []string { return s.named(variable) }
+
+// Secrets returns the names of the files that the worker needs in its folder of secrets to
+// run the sink, sorted, each once. The whole content of a file is the value, also the end
+// of a line. The worker reads a file when it starts a task, so a bank may be added while it
+// runs.
+func (s Sink) Secrets() []string { return s.named(secret) }
+
+func (s Sink) named(reference *regexp.Regexp) []string {
 	var names []string
 	for _, value := range s.Config {
-		for _, match := range variable.FindAllStringSubmatch(value, -1) {
+		for _, match := range reference.FindAllStringSubmatch(value, -1) {
 			names = append(names, match[1])
 		}
 	}

@@ -31,6 +31,11 @@ var addedBySink = map[string]string{
 	"pipeline_millis": "long",
 }
 
+// addedToCharges are the fields that the indices of charges and of payments between banks have and their events do not.
+var addedToCharges = map[string]string{
+	"kafka_topic": "keyword", "kafka_partition": "integer", "kafka_offset": "long", "pipeline_millis": "long",
+}
+
 // addedToWatermarks are the fields that the index of the watermarks has and a watermark
 // does not have: what a watermark says of dead letters, and the document of a letter.
 var addedToWatermarks = map[string]string{
@@ -38,16 +43,48 @@ var addedToWatermarks = map[string]string{
 }
 
 func TestEveryFileIsAConnectorOrATemplate(t *testing.T) {
-	require.Equal(t, []string{"statement-postgres", "transactions-elasticsearch"}, names(t))
+	require.Equal(t, []string{"charges-elasticsearch", "pix-elasticsearch", "statement-postgres", "transactions-elasticsearch"}, names(t))
 
 	indices, err := connectors.Indices()
 	require.NoError(t, err)
-	require.Len(t, indices, 2)
-	for i, name := range []string{"transactions", "watermarks"} {
-		require.Equal(t, name, indices[i].Name)
-		require.Equal(t, []string{"bank-" + name + "-*"}, indices[i].Patterns)
-		require.Equal(t, []string{name}, indices[i].Aliases)
+	patterns := map[string]string{}
+	for _, index := range indices {
+		require.Equal(t, []string{index.Name}, index.Aliases)
+		require.Len(t, index.Patterns, 1)
+		patterns[index.Name] = index.Patterns[0]
 	}
+	require.Equal(t, map[string]string{
+		"charges": "checkout-charges-*", "pix-payments": "codepix-payments-*", "transactions": "bank-transactions-*", "watermarks": "bank-watermarks-*",
+	}, patterns)
+}
+
+// Another bank has a connector of its own where a file names the bank. Nothing of it is the first bank's.
+func TestABankHasItsOwnSinks(t *testing.T) {
+	own := map[string]connectors.Sink{}
+	for _, code := range []string{"001", "002"} {
+		sinks := sinksOf(t, code)
+		require.Len(t, sinks, 4)
+		for _, sink := range sinks {
+			if strings.HasPrefix(sink.Name, "statement-postgres") {
+				own[code] = sink
+				continue
+			}
+			require.Equal(t, sinkOf(t, "001", sink.Name), sink, "it serves all banks")
+		}
+	}
+	require.Equal(t, "statement-postgres", own["001"].Name)
+	require.Equal(t, "statement-postgres-002", own["002"].Name)
+	for key, value := range map[string]string{
+		"topics": "bank-002.transactions.v1", "errors.deadletterqueue.topic.name": "dlq.statement-postgres-002",
+		"connection.url": "${dir:/secrets:statement-002.url}", "connection.username": "${dir:/secrets:statement-002.user}",
+		"connection.password": "${dir:/secrets:statement-002.password}",
+	} {
+		require.Equal(t, value, own["002"].Config[key])
+		require.NotEqual(t, value, own["001"].Config[key])
+		delete(own["001"].Config, key)
+		delete(own["002"].Config, key)
+	}
+	require.Equal(t, own["001"].Config, own["002"].Config)
 }
 
 func TestEverySinkFollowsTheCommonRules(t *testing.T) {
@@ -80,7 +117,7 @@ func TestNoAddressAndNoSecretIsWrittenIntoASink(t *testing.T) {
 		for key, value := range sink.Config {
 			require.NotRegexp(t, `^[a-z:]*//`, value, "%s: %s", sink.Name, key)
 			if private.MatchString(key) {
-				require.Regexp(t, `^\$\{env:CODEBANK_[A-Z_]+\}$`, value, "%s: %s", sink.Name, key)
+				require.Regexp(t, `^\$\{(env:CODEBANK_[A-Z_]+|dir:/secrets:[a-z0-9.-]+)\}$`, value, "%s: %s", sink.Name, key)
 			}
 		}
 	}
@@ -89,24 +126,33 @@ func TestNoAddressAndNoSecretIsWrittenIntoASink(t *testing.T) {
 func TestASinkNamesTheVariablesItNeeds(t *testing.T) {
 	needed := map[string][]string{}
 	for _, sink := range sinks(t) {
-		needed[sink.Name] = sink.Variables()
+		needed[sink.Name] = append(sink.Variables(), sink.Secrets()...)
 	}
 	require.Equal(t, map[string][]string{
+		"charges-elasticsearch": {"CODEBANK_ELASTICSEARCH_URL", "CODEBANK_REGISTRY_URL"},
+		"pix-elasticsearch":     {"CODEBANK_ELASTICSEARCH_URL", "CODEBANK_REGISTRY_URL"},
 		"statement-postgres": {
-			"CODEBANK_REGISTRY_URL", "CODEBANK_STATEMENT_DB_PASSWORD", "CODEBANK_STATEMENT_DB_USER", "CODEBANK_STATEMENT_JDBC_URL",
+			"CODEBANK_REGISTRY_URL", "statement-001.password", "statement-001.url", "statement-001.user",
 		},
 		"transactions-elasticsearch": {"CODEBANK_ELASTICSEARCH_URL", "CODEBANK_REGISTRY_URL"},
 	}, needed)
 }
 
 func TestASinksTopicsAreDeclared(t *testing.T) {
-	topics, err := schemas.Topics("001")
+	for _, code := range []string{"001", "002"} {
+		requireTopics(t, code)
+	}
+}
+
+func requireTopics(t *testing.T, code string) {
+	t.Helper()
+	topics, err := schemas.Topics(code)
 	require.NoError(t, err)
 	declared := map[string]schemas.Topic{}
 	for _, topic := range topics {
 		declared[topic.Name] = topic
 	}
-	for _, sink := range sinks(t) {
+	for _, sink := range sinksOf(t, code) {
 		deadLetters, ok := declared[sink.DeadLetterTopic()]
 		require.True(t, ok, "%s is not in topics.yaml", sink.DeadLetterTopic())
 		require.EqualValues(t, schemas.UnlimitedRetention, deadLetters.RetentionMillis)
@@ -119,9 +165,15 @@ func TestASinksTopicsAreDeclared(t *testing.T) {
 				}
 			}
 		}
-		want := []string{"bank-001.transactions.v1"}
+		want := []string{"bank-" + code + ".transactions.v1"}
+		if sink.Config["events.subject"] == "charge-events" {
+			want = []string{"checkout.charge-events.v1"}
+		}
+		if sink.Config["events.subject"] == "pix-payments" {
+			want = []string{"codepix.payments.v1"}
+		}
 		if sink.Config["watermark.topic.suffix"] != "" {
-			want = append(want, "bank-001.watermarks.v1", sink.Config["watermark.dead.letters.actions.topic"])
+			want = append(want, "bank-"+code+".watermarks.v1", sink.Config["watermark.dead.letters.actions.topic"])
 		}
 		require.ElementsMatch(t, want, read, sink.Name)
 	}
@@ -144,13 +196,15 @@ func TestEveryFieldOfTheEventIsOnTheStatementOrLeftOutOnPurpose(t *testing.T) {
 }
 
 func TestEveryFieldOfTheEventIsMappedByItsType(t *testing.T) {
-	requireMapped(t, "transactions", addedBySink)
-	requireMapped(t, "watermarks", addedToWatermarks)
+	requireMapped(t, "transactions", "transactions", addedBySink)
+	requireMapped(t, "watermarks", "watermarks", addedToWatermarks)
+	requireMapped(t, "charges", "charge-events", addedToCharges)
+	requireMapped(t, "pix-payments", "pix-payments", addedToCharges)
 }
 
-// requireMapped compares a template with the newest schema of the same name, plus the
-// fields that the sink adds.
-func requireMapped(t *testing.T, name string, added map[string]string) {
+// requireMapped compares a template with the newest schema of a folder, plus the fields
+// that the sink adds.
+func requireMapped(t *testing.T, name, folder string, added map[string]string) {
 	t.Helper()
 	var mappings struct {
 		Dynamic    string `json:"dynamic"`
@@ -169,7 +223,7 @@ func requireMapped(t *testing.T, name string, added map[string]string) {
 	for name, kind := range added {
 		want[name] = kind
 	}
-	for _, field := range fieldsOf(t, name) {
+	for _, field := range fieldsOf(t, folder) {
 		want[field.Name] = field.indexType(t)
 	}
 	require.Equal(t, want, mapped)
@@ -197,27 +251,37 @@ func TestOneTaskReadsAPartitionsEventsAndItsWatermarks(t *testing.T) {
 	require.True(t, matched)
 }
 
-func TestTheSinkWritesIntoIndicesOfTheTemplate(t *testing.T) {
-	config := sink(t, "transactions-elasticsearch").Config
+func TestTheSinksWriteIntoIndicesOfTheirTemplates(t *testing.T) {
+	requireIndices(t, "transactions-elasticsearch", "transactions", addedBySink)
+	requireIndices(t, "charges-elasticsearch", "charge-events", addedToCharges)
+	requireIndices(t, "pix-elasticsearch", "pix-payments", addedToCharges)
+}
+
+// requireIndices checks that a sink's indices are of its template, and that the fields in its settings are there.
+func requireIndices(t *testing.T, name, folder string, addedFields map[string]string) {
+	t.Helper()
+	config := sink(t, name).Config
 	template := index(t, config["index.template.name"])
-	name := strings.ReplaceAll(config["index.name.format"], "${timestamp}", "2026.11")
-	matched, err := path.Match(template.Patterns[0], name)
+	made := strings.ReplaceAll(config["index.name.format"], "${timestamp}", "2026.11")
+	matched, err := path.Match(template.Patterns[0], made)
 	require.NoError(t, err)
-	require.True(t, matched, "%s is not of %s", name, template.Patterns[0])
+	require.True(t, matched, "%s is not of %s", made, template.Patterns[0])
 
 	var added []string
 	for _, key := range []string{
 		"hour.field", "weekday.field", "topic.field", "partition.field", "offset.field", "pipeline.millis.field",
 	} {
-		added = append(added, config[key])
+		if config[key] != "" {
+			added = append(added, config[key])
+		}
 	}
-	for name := range addedBySink {
+	for name := range addedFields {
 		require.Contains(t, added, name)
 	}
-	require.Len(t, added, len(addedBySink))
+	require.Len(t, added, len(addedFields))
 
 	fields := map[string]string{}
-	for _, field := range eventFields(t) {
+	for _, field := range fieldsOf(t, folder) {
 		fields[field.Name] = field.indexType(t)
 	}
 	require.Equal(t, "keyword", fields[config["document.id.field"]])
@@ -250,8 +314,10 @@ func TestTheReadmeExplainsEveryFile(t *testing.T) {
 	}
 	require.Contains(t, string(readme), "indices/transactions.json")
 	require.Contains(t, string(readme), "indices/watermarks.json")
+	require.Contains(t, string(readme), "indices/charges.json")
+	require.Contains(t, string(readme), "indices/pix-payments.json")
 	for _, sink := range sinks(t) {
-		for _, name := range sink.Variables() {
+		for _, name := range append(sink.Variables(), sink.Secrets()...) {
 			require.Contains(t, string(readme), name)
 		}
 	}
@@ -314,16 +380,29 @@ func fieldsOf(t *testing.T, folder string) []eventField {
 	return newest.Fields
 }
 
+// folder is the worker's folder of secrets.
+const folder = "/secrets"
+
 func sinks(t *testing.T) []connectors.Sink {
 	t.Helper()
-	sinks, err := connectors.Sinks()
+	return sinksOf(t, "001")
+}
+
+func sinksOf(t *testing.T, bankCode string) []connectors.Sink {
+	t.Helper()
+	sinks, err := connectors.Sinks(bankCode, folder)
 	require.NoError(t, err)
 	return sinks
 }
 
 func sink(t *testing.T, name string) connectors.Sink {
 	t.Helper()
-	all := sinks(t)
+	return sinkOf(t, "001", name)
+}
+
+func sinkOf(t *testing.T, bankCode, name string) connectors.Sink {
+	t.Helper()
+	all := sinksOf(t, bankCode)
 	i := slices.IndexFunc(all, func(s connectors.Sink) bool { return s.Name == name })
 	require.GreaterOrEqual(t, i, 0, "no sink %s", name)
 	return all[i]

@@ -27,22 +27,27 @@ func FuzzParseIndex(f *testing.F) {
 	})
 }
 
-// FuzzSink: the configuration of a connector is read strictly too, and every variable
-// in it has a name.
+// FuzzSink: the configuration of a connector is read strictly too, every variable and every
+// secret in it has a name, and nothing is left to fill in.
 func FuzzSink(f *testing.F) {
 	documents, err := read("sinks")
 	require.NoError(f, err)
 	for _, document := range documents {
 		f.Add(document.content)
 	}
-	f.Add([]byte(`{"a":"${env:A}${env:A}"}`))
+	f.Add([]byte(`{"a":"${env:A}${env:A}","b":"${dir:{secrets}:{bank}{-bank}}"}`))
 	f.Fuzz(func(t *testing.T, content []byte) {
 		var config map[string]string
 		if strictly(content, &config) != nil {
 			return
 		}
-		for _, name := range (Sink{Config: config}).Variables() {
+		sink, err := parseSink(document{"x", content}, "002", "/secrets")
+		require.NoError(t, err)
+		for _, name := range append(sink.Variables(), sink.Secrets()...) {
 			require.NotEmpty(t, name)
+		}
+		for _, value := range sink.Config {
+			require.NotContains(t, value, "{bank}")
 		}
 	})
 }

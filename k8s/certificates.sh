@@ -18,6 +18,8 @@ encoded() { base64 <"$folder/$1" | tr -d '\n'; }
 # certificate PROGRAM BANK [SERVICE]... makes a certificate for the names of its Services.
 certificate() {
   local program=$1 options=(--of-bank "$2") name
+  # Another bank has folders of its own, and so has who operates the hub, which is of no bank.
+  case $2:$program in 001:*) ;; -:operator) options+=(--suffix=-of-none) ;; -:*) ;; *) options+=("--suffix=-$2") ;; esac
   shift 2
   for name in "$@"; do
     options+=(--host "$name,$name.codebank,$name.codebank.svc,$name.codebank.svc.cluster.local")
@@ -25,10 +27,10 @@ certificate() {
   "$bankctl" certificates --out "$folder" --apart "${options[@]}" "$program" >&2
 }
 
-# secret PROGRAM
+# secret NAME PROGRAM
 secret() {
   printf -- '---\napiVersion: v1\nkind: Secret\nmetadata: {name: %s-tls, namespace: codebank}\ntype: kubernetes.io/tls\ndata:\n' "$1"
-  printf '  tls.crt: %s\n  tls.key: %s\n  ca.crt: %s\n' "$(encoded "$1/$1.pem")" "$(encoded "$1/$1.key")" "$(encoded "$1/authority.pem")"
+  printf '  tls.crt: %s\n  tls.key: %s\n  ca.crt: %s\n' "$(encoded "$1/$2.pem")" "$(encoded "$1/$2.key")" "$(encoded "$1/authority.pem")"
 }
 
 scratch=$(mktemp -d)
@@ -40,15 +42,26 @@ certificate bank 001 bank bank-replicas
 certificate statement 001 statement
 certificate checkout 001 checkout
 certificate identity - identity
+certificate codepix - codepix
 certificate gateway 001 gateway
+certificate payment-gateway 001 payment-gateway
+certificate payment-processor 001 payment-processor
 certificate operator 001
+certificate bank 002 bank-002 bank-002-replicas
+certificate statement 002 statement-002
+certificate operator 002
+certificate operator -
 {
-  for program in bank statement checkout identity gateway; do
-    secret "$program"
+  for program in bank statement checkout identity codepix gateway payment-gateway payment-processor; do
+    secret "$program" "$program"
   done
-  # The job apply only reads who may sign the certificate of the statement.
-  printf -- '---\napiVersion: v1\nkind: Secret\nmetadata: {name: apply-tls, namespace: codebank}\ntype: Opaque\ndata:\n'
-  printf '  ca.crt: %s\n' "$(encoded authority.pem)"
+  secret bank-002 bank
+  secret statement-002 statement
+  # The jobs apply only read who may sign the certificates of the statements.
+  for job in apply apply-002; do
+    printf -- '---\napiVersion: v1\nkind: Secret\nmetadata: {name: %s-tls, namespace: codebank}\ntype: Opaque\ndata:\n' "$job"
+    printf '  ca.crt: %s\n' "$(encoded authority.pem)"
+  done
 } >"$scratch/certificates.yaml"
 mv "$scratch/certificates.yaml" "$file"
 echo "created $file"

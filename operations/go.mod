@@ -5,6 +5,7 @@ go 1.26.0
 require (
 	codebank.dev/bank v0.0.0
 	codebank.dev/checkout v0.0.0
+	codebank.dev/codepix v0.0.0
 	codebank.dev/connectors v0.0.0
 	codebank.dev/dashboards v0.0.0
 	codebank.dev/gateway v0.0.0
@@ -99,6 +100,8 @@ require (
 replace codebank.dev/bank => ../bank
 
 replace codebank.dev/checkout => ../checkout
+
+replace codebank.dev/codepix => ../codepix
 
 replace codebank.dev/connectors => ../connectors
 

@@ -10,20 +10,16 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-//go:embed openapi/gateway.v1.yaml
+//go:embed openapi/gateway.v1.yaml openapi/payment-gateway.v1.yaml
 var written embed.FS
 
 // CustomersAPI returns the OpenAPI 3.1 document of the customers' gateway, as JSON: the routes of
 // openapi/gateway.v1.yaml, which is written by hand, and those operations of the programs behind the gateway
 // that it names, as their own documents have them.
 func CustomersAPI() ([]byte, error) {
-	body, err := written.ReadFile("openapi/gateway.v1.yaml")
+	document, err := writtenDocument("openapi/gateway.v1.yaml")
 	if err != nil {
-		return nil, fmt.Errorf("schemas: %w", err)
-	}
-	var document openAPIDocument
-	if err := yaml.Unmarshal(body, &document.members); err != nil {
-		return nil, fmt.Errorf("schemas: openapi/gateway.v1.yaml: %w", err)
+		return nil, err
 	}
 	forwarded, ok := document.members["x-forwarded"].(map[string]any)
 	if !ok {
@@ -36,6 +32,27 @@ func CustomersAPI() ([]byte, error) {
 		}
 	}
 	return json.MarshalIndent(document.members, "", "  ")
+}
+
+// PaymentsAPI returns the OpenAPI 3.1 document of the merchants' payment gateway, as JSON.
+func PaymentsAPI() ([]byte, error) {
+	document, err := writtenDocument("openapi/payment-gateway.v1.yaml")
+	if err != nil {
+		return nil, err
+	}
+	return json.MarshalIndent(document.members, "", "  ")
+}
+
+// writtenDocument reads a document that is written by hand.
+func writtenDocument(name string) (document openAPIDocument, err error) {
+	body, err := written.ReadFile(name)
+	if err != nil {
+		return document, fmt.Errorf("schemas: %w", err)
+	}
+	if err := yaml.Unmarshal(body, &document.members); err != nil {
+		return document, fmt.Errorf("schemas: %s: %w", name, err)
+	}
+	return document, nil
 }
 
 // openAPIDocument is a document whose operations and schemas are copied without a look inside.

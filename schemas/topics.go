@@ -42,6 +42,19 @@ var (
 	topicNamePattern = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{0,248}$`)
 )
 
+// firstBank is the code of the bank that was the only one at first. Some of its names lack the code.
+const firstBank = "001"
+
+// OfBank returns a text with a bank's code in the place of {bank}. In the place of {-bank} is the code after a dash,
+// or nothing for bank 001.
+func OfBank(text, bankCode string) string {
+	suffix := "-" + bankCode
+	if bankCode == firstBank {
+		suffix = ""
+	}
+	return strings.NewReplacer("{bank}", bankCode, "{-bank}", suffix).Replace(text)
+}
+
 // Topics returns the topics of a bank by its code of three digits, in the order of
 // topics.yaml. Topics that all banks share are included. It is an error if the code is
 // malformed, or if topics.yaml breaks a rule. A test proves that it breaks none.
@@ -76,7 +89,7 @@ func parseTopics(body []byte, bankCode string) ([]Topic, error) {
 	seen := map[string]bool{}
 	for i := range list.Topics {
 		topic := &list.Topics[i]
-		topic.Name = strings.ReplaceAll(topic.Name, "{bank}", bankCode)
+		topic.Name = OfBank(topic.Name, bankCode)
 		if err := topic.check(); err != nil {
 			return nil, fmt.Errorf("topic %q: %w", topic.Name, err)
 		}

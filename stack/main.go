@@ -230,6 +230,9 @@ func runUp(ctx context.Context, o options, out io.Writer) error {
 		if err := demo.PrintAddresses(stack.Addresses(), out); err != nil {
 			return err
 		}
+		if err := demo.PrintSecrets(ctx, stack, out); err != nil {
+			return err
+		}
 		_, _ = fmt.Fprintf(out, "\neverything runs; customers call %s; the dashboards are at %s; logs are in %s; %s\n",
 			customersAt(stack), stack.Addresses().Dashboards(), filepath.Join(stack.Dir(), "logs"), howToStop)
 		return waitFor(ctx, stack)

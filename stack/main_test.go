@@ -19,6 +19,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"codebank.dev/native/await"
 	"codebank.dev/native/child"
 	"codebank.dev/native/process"
 	"codebank.dev/stack/launch"
@@ -88,7 +89,7 @@ func TestTheLauncherEndsWithTheGoCommandThatStartedIt(t *testing.T) {
 
 	require.NoError(t, cmd.Process.Kill())
 	require.Error(t, cmd.Wait())
-	require.Eventually(t, func() bool { return !child.Running(launcher) }, time.Minute, 10*time.Millisecond)
+	await.Until(t, func() bool { return !child.Running(launcher) }, time.Minute, 10*time.Millisecond)
 }
 
 func TestAWrongCommandLineShowsTheUsage(t *testing.T) {

@@ -15,8 +15,8 @@ type Filter struct {
 	Kinds []string
 	// Direction is DEBIT, CREDIT, or "" for both.
 	Direction string
-	// Text is a part of the description, the merchant's name or reference, or the counterparty's name,
-	// without regard to capitals and accents.
+	// Text is a part of the description, the merchant's name or reference, the counterparty's name, or
+	// the end-to-end id, without regard to capitals and accents.
 	Text string
 	// MinAmount and MaxAmount are minor units, inclusive; 0 for no bound.
 	MinAmount, MaxAmount int64
@@ -40,7 +40,7 @@ func (f *Filter) matches(line *Line) bool {
 	case f.Text == "":
 		return true
 	}
-	for _, text := range [...]string{line.Description, line.MerchantName, line.MerchantReference, line.CounterpartyName} {
+	for _, text := range [...]string{line.Description, line.MerchantName, line.MerchantReference, line.CounterpartyName, line.EndToEndID} {
 		if text != "" && strings.Contains(fold(text), f.Text) {
 			return true
 		}

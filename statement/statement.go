@@ -106,6 +106,8 @@ type Line struct {
 	CounterpartyAccountID string
 	CounterpartyBankCode  string
 	MerchantReference     string
+	// EndToEndID is the identity of a payment between banks, the same at both of them.
+	EndToEndID string
 	// HoldExpiresAt is when a hold ends by itself; zero for never.
 	HoldExpiresAt time.Time
 	// EndedBy is the sequence of the first event that captured or released a hold; 0 for none. Only a

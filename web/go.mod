@@ -4,6 +4,7 @@ go 1.26.0
 
 require (
 	codebank.dev/dashboards v0.0.0
+	codebank.dev/native v0.0.0
 	codebank.dev/platform v0.0.0
 	github.com/prometheus/client_golang v1.25.0
 	github.com/stretchr/testify v1.12.1

@@ -16,6 +16,9 @@
 //	commands.go     the contract of bank.CommandStore
 //	tokens.go       its rules about card tokens
 //	fields.go       every field is stored: generators of random values
+//	messages.go     the contract of bank.Messages, and of the messages of a batch
+//	pix.go          the contracts of bank.PixPayments, bank.PixKeys and bank.Holders
+//	pixcodes.go     the contract of bank.PixCodes, and of the codes that a batch pays
 //	outbox.go       the contract of bank.Outbox and bank.Marker
 //	concurrency.go  random batches from many goroutines
 //	equivalence.go  two ledgers give the same results
@@ -31,6 +34,7 @@ import (
 	"time"
 
 	"codebank.dev/bank"
+	"codebank.dev/platform/outbox"
 )
 
 // Ledger is everything that an adapter for the ledger implements.
@@ -39,6 +43,7 @@ type Ledger interface {
 	bank.Directory
 	Readers
 	Outbox
+	Pix
 }
 
 // Readers are the parts of a ledger that read without locks.
@@ -50,10 +55,21 @@ type Readers interface {
 	bank.CommandStore
 }
 
+// Pix is the part of a ledger that is for payments between banks.
+type Pix interface {
+	bank.Messages
+	bank.PixPayments
+	bank.PixKeys
+	bank.PixCodes
+	bank.Holders
+}
+
 // Outbox is the part of a ledger that the relay uses.
 type Outbox interface {
 	bank.Outbox
 	bank.Marker
+	// Messages are those to the hub between banks.
+	Messages() outbox.Store
 }
 
 // Open returns an empty ledger that lasts as long as the test.

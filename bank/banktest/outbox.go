@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"codebank.dev/bank"
+	"codebank.dev/native/await"
 	"github.com/stretchr/testify/require"
 )
 
@@ -144,7 +145,7 @@ func leadsAlone(t *testing.T, ledger Ledger) {
 	require.NoError(t, err)
 	require.Equal(t, first, again, "a renewal keeps the epoch")
 	var second int64
-	require.Eventually(t, func() bool {
+	await.Until(t, func() bool {
 		second, err = ledger.Acquire(ctx, "two", time.Minute)
 		return err == nil
 	}, 10*time.Second, time.Millisecond, "a lease ends by itself")
@@ -160,7 +161,7 @@ func fencesOldLeaders(t *testing.T, ledger Ledger) {
 	require.NoError(t, err)
 	ids := []int64{fetchAll(t, ledger, nil)[0].ID}
 	var leader int64
-	require.Eventually(t, func() bool {
+	await.Until(t, func() bool {
 		leader, err = ledger.Acquire(ctx, "two", time.Minute)
 		return err == nil
 	}, 10*time.Second, time.Millisecond)
@@ -276,7 +277,7 @@ func marksForward(t *testing.T, ledger Ledger) {
 		last = mark.CompleteTo
 	}
 	var second int64
-	require.Eventually(t, func() bool {
+	await.Until(t, func() bool {
 		second, err = ledger.Acquire(ctx, "two", time.Minute)
 		return err == nil
 	}, 10*time.Second, time.Millisecond)

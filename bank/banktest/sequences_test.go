@@ -26,20 +26,22 @@ import (
 	"pgregory.net/rapid"
 )
 
-// The extent of the test: the number of sequences, of commands in each, and of concurrent workers.
+// The extent of the test: the number of sequences with -short, of commands in each, and of concurrent workers.
 const (
-	sequences       = 1024
 	shortSequences  = 16
 	commandsEach    = 256
 	sequenceWorkers = 2
 )
+
+// sequences is enough for every case to occur many times. -sequences=1024 searches longer.
+var sequences = flag.Int("sequences", 384, "how many random sequences TestSequences runs")
 
 // TestSequences runs random sequences of all operations of the bank on a ledger in memory and on
 // one in Postgres. After each command or batch, both ledgers must have the same answers and the
 // same state, and the invariants must hold. After each sequence everything is read back. A failure
 // names the seed and the file that repeat it.
 func TestSequences(t *testing.T) {
-	wanted := sequences
+	wanted := *sequences
 	checks := wanted / sequenceWorkers
 	if testing.Short() {
 		wanted = shortSequences

@@ -16,7 +16,7 @@ var walletKinds = []string{
 	"deposit", "deposit", "deposit", "withdraw", "withdraw", "pay", "pay", "pay", "transfer", "transfer", "transfer", "transfer", "transfer",
 	"pay the bill", "reverse", "reverse", "reverse", "reverse part", "reverse part", "cancel seen", "cancel unseen", "close", "close", "close",
 	"open", "open", "hold", "hold", "hold", "capture", "capture", "capture part", "release", "release", "to itself", "in dollars", "no amount",
-	"from a card", "close card",
+	"from a card", "close card", "pay out", "pay out",
 }
 
 // call returns a call with a request id, by the program of this sequence.
@@ -137,6 +137,7 @@ func (w *pair) move(kind string, from, to bank.ID, amount int64) operation {
 	call := w.call(w.maybeUsedRequestID(), w.anybody())
 	cash := wallet.CashRequest{Call: call, Account: accountName(from), AmountMinor: amount, Currency: "BRL"}
 	payment := wallet.PurchaseRequest{Call: call, Account: accountName(from), AmountMinor: amount, Currency: "BRL", Merchant: banktest.Merchant}
+	payout := wallet.PayOutRequest{Call: call, Account: accountName(from), AmountMinor: amount, Currency: "BRL", Merchant: banktest.Merchant}
 	transfer := wallet.TransferRequest{Call: call, Source: accountName(from), Destination: accountName(to), AmountMinor: amount, Currency: "BRL", Message: "almoço"}
 	switch kind {
 	case "pay the bill":
@@ -156,6 +157,8 @@ func (w *pair) move(kind string, from, to bank.ID, amount int64) operation {
 			return s.wallets.Deposit(ctx, cash)
 		case "withdraw":
 			return s.wallets.Withdraw(ctx, cash)
+		case "pay out":
+			return s.wallets.PayOut(ctx, payout)
 		case "pay":
 			return s.wallets.Purchase(ctx, payment)
 		}

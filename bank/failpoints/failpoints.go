@@ -31,6 +31,24 @@ const (
 	CommandLettersPublished failpoint.Point = "command-letters-published"
 	// CommandOffsetStored: the offset of a batch of commands is stored, and its reader does not know it yet.
 	CommandOffsetStored failpoint.Point = "command-offset-stored"
+	// HolderStored: who a customer is, is stored, nobody has an answer.
+	HolderStored failpoint.Point = "holder-stored"
+	// PixKeyStored: the hub has changed a key and the bank's copy has it, nobody has an answer.
+	PixKeyStored failpoint.Point = "pix-key-stored"
+	// PixKeyDropped: the hub has ended a key and the bank's copy has not it any more, nobody has an answer.
+	PixKeyDropped failpoint.Point = "pix-key-dropped"
+	// PixKeyChanged: the hub has changed a key, the bank's copy has not.
+	PixKeyChanged failpoint.Point = "pix-key-changed"
+	// PixCodeStored: a code is stored, nobody has an answer.
+	PixCodeStored failpoint.Point = "pix-code-stored"
+	// PixCodeCancelled: a code is cancelled, nobody has an answer.
+	PixCodeCancelled failpoint.Point = "pix-code-cancelled"
+	// PixMessagesClaimed: messages to the hub are claimed, none of them is sent.
+	PixMessagesClaimed failpoint.Point = "pix-messages-claimed"
+	// PixMessagesSent: the broker has messages to the hub, the ledger knows it, and the relay does not know that yet.
+	PixMessagesSent failpoint.Point = "pix-messages-sent"
+	// PixMessagesReleased: messages that could not be sent are due again, and the relay does not know it yet.
+	PixMessagesReleased failpoint.Point = "pix-messages-released"
 	// TokensSwept: uses of expired tokens are deleted, perhaps not all.
 	TokensSwept failpoint.Point = "tokens-swept"
 	// LeaseWritten: the relay's lease is taken, renewed or released, and the relay does not know it
@@ -58,6 +76,8 @@ func All() []failpoint.Point {
 	return []failpoint.Point{
 		LedgerMigrated, LedgerClaimed, CardSealed, BatchLocked, BatchDecided, BatchCommitted, CardIssued, LinkStored,
 		CommandRefused, CommandResultsPublished, CommandLettersPublished, CommandOffsetStored,
+		HolderStored, PixKeyStored, PixKeyDropped, PixKeyChanged, PixCodeStored, PixCodeCancelled,
+		PixMessagesClaimed, PixMessagesSent, PixMessagesReleased,
 		TokensSwept, LeaseWritten, RelayFetched, RelayPublished, RelayAcknowledged, RelayDeleted, FloorMoved, WatermarkMarked,
 		WatermarkPublished,
 	}

@@ -21,11 +21,15 @@ func mayEnd(caller string, subject *bank.Subject, hold *bank.Entry) bool {
 	return hold.Request.Caller == caller
 }
 
-// find returns a hold that was asked for, or why there is none for the principal.
+// find returns a hold that was asked for, or why there is none for the principal. That of a Pix ends by the answer of
+// the other bank and in no other way, whoever asks: nobody here knows whether it was credited.
 func find(book *bank.Book, id bank.ID, caller string, subject *bank.Subject) (*bank.Entry, error) {
 	hold := book.Entry(id)
 	if hold == nil || hold.Kind != bank.KindHold || hold.IsRefusal() || !mayEnd(caller, subject, hold) {
 		return nil, errNoHold
+	}
+	if hold.EndToEndID != "" && hold.Status == bank.Approved {
+		return nil, errOfPix
 	}
 	return hold, nil
 }

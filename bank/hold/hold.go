@@ -45,6 +45,7 @@ var (
 	errCaptured  = fault.New(fault.FailedPrecondition, "HOLD_CAPTURED", "The hold was captured before.")
 	errVoided    = fault.New(fault.FailedPrecondition, "HOLD_VOIDED", "The hold was voided.")
 	errExpired   = fault.New(fault.FailedPrecondition, "HOLD_EXPIRED", "The hold has expired.")
+	errOfPix     = fault.New(fault.FailedPrecondition, "HOLD_OF_PIX", "Only the answer of the other bank ends the hold of a Pix.")
 	errAboveHold = fault.New(fault.FailedPrecondition, "AMOUNT_ABOVE_HOLD", "The amount is more than the hold has set aside.")
 )
 

@@ -14,6 +14,7 @@ import (
 	"codebank.dev/bank/ledger"
 	"codebank.dev/bank/postgres/ledgertest"
 	"codebank.dev/bank/vault"
+	"codebank.dev/native/await"
 	"codebank.dev/native/postgres/postgrestest"
 	"github.com/stretchr/testify/require"
 )
@@ -101,9 +102,9 @@ func TestEveryHoldEndsWithin5SecondsOfItsExpiry(t *testing.T) {
 			r.ExpiresAt = start.Add(4*time.Second + time.Duration(i)*20*time.Millisecond)
 		}))
 	}
-	require.Eventually(t, func() bool { return replicas[1].figures(t, account.ID)[1] < holds }, time.Minute, 20*time.Millisecond)
+	await.Until(t, func() bool { return replicas[1].figures(t, account.ID)[1] < holds }, time.Minute, 20*time.Millisecond)
 	running[0]() // One replica stops while holds are due; the other one goes on.
-	require.Eventually(t, func() bool { return replicas[1].figures(t, account.ID)[1] == 0 }, time.Minute, 20*time.Millisecond)
+	await.Until(t, func() bool { return replicas[1].figures(t, account.ID)[1] == 0 }, time.Minute, 20*time.Millisecond)
 	var latest time.Duration
 	for _, hold := range placed {
 		entry, _, err := two.Transaction(t.Context(), bank.Code("001").ExpiryID(hold.TransactionID))

@@ -48,6 +48,9 @@ func (s *Store) check(changes *bank.Changes) error {
 	if err := s.checkTokenUses(changes.TokenUses); err != nil {
 		return err
 	}
+	if err := s.checkPaidCodes(changes.PaidCodes); err != nil {
+		return err
+	}
 	for i := range changes.Events {
 		if changes.Events[i].SchemaVersion < 1 {
 			return rejected("an event names the schema version it was written with")
@@ -58,7 +61,7 @@ func (s *Store) check(changes *bank.Changes) error {
 			return err
 		}
 	}
-	return nil
+	return checkMessages(changes)
 }
 
 func conflict(what string) error { return fmt.Errorf("%w: %s exists", bank.ErrRetry, what) }

@@ -8,8 +8,8 @@ import (
 	"codebank.dev/bank"
 )
 
-// outbox holds the waiting events, lowest id first, and the lease on them.
-type outbox struct {
+// eventOutbox holds the waiting events, lowest id first, and the lease on them.
+type eventOutbox struct {
 	lastID  int64
 	waiting []waitingRow
 
@@ -24,7 +24,7 @@ type waitingRow struct {
 	since time.Time
 }
 
-func (o *outbox) add(events []bank.Event, now time.Time) {
+func (o *eventOutbox) add(events []bank.Event, now time.Time) {
 	for _, event := range events {
 		// The bodies of a batch share one buffer.
 		event.Body = slices.Clone(event.Body)

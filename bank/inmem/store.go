@@ -23,6 +23,11 @@ var (
 	_ bank.AccountReader = (*Store)(nil)
 	_ bank.CustomerLinks = (*Store)(nil)
 	_ bank.CommandStore  = (*Store)(nil)
+	_ bank.Messages      = (*Store)(nil)
+	_ bank.PixPayments   = (*Store)(nil)
+	_ bank.PixKeys       = (*Store)(nil)
+	_ bank.PixCodes      = (*Store)(nil)
+	_ bank.Holders       = (*Store)(nil)
 	_ bank.Outbox        = (*Store)(nil)
 	_ bank.Marker        = (*Store)(nil)
 )
@@ -53,9 +58,15 @@ type Store struct {
 	positions map[position]leg
 	sums      map[bank.Sum]int64
 	links     map[bank.ID]bank.CustomerLink
+	holders   map[bank.ID]bank.SealedHolder
+	pixKeys   map[pixKeyName]bank.PixKey
+	pixCodes  map[bank.ID]bank.PixCode
 	commands  commands
 	holds     holds
-	outbox    outbox
+	outbox    eventOutbox
+	messages  []*waitingMessage
+	// messageCount counts the messages that were ever written.
+	messageCount int
 }
 
 // New returns an empty ledger. now is the clock of leases and the outbox.
@@ -71,6 +82,9 @@ func New(now func() time.Time) *Store {
 		positions: make(map[position]leg),
 		sums:      make(map[bank.Sum]int64),
 		links:     make(map[bank.ID]bank.CustomerLink),
+		holders:   make(map[bank.ID]bank.SealedHolder),
+		pixKeys:   make(map[pixKeyName]bank.PixKey),
+		pixCodes:  make(map[bank.ID]bank.PixCode),
 		commands:  commands{make(map[bank.ID]bank.CommandOutcome), make(map[bank.ID]map[int32]int64)},
 		holds:     newHolds(),
 	}
@@ -120,6 +134,11 @@ func (s *Store) read(keys *bank.Keys) bank.ReadSet {
 			reads.TokenUses = append(reads.TokenUses, use)
 		}
 	}
+	for _, id := range keys.PixCodes {
+		if code, ok := s.pixCodes[id]; ok {
+			reads.PixCodes = append(reads.PixCodes, code)
+		}
+	}
 	for _, id := range keys.Entries() {
 		for number := range maxLegs {
 			if entry, ok := s.entries[leg{id, uint8(number)}]; ok {
@@ -156,7 +175,9 @@ func (s *Store) apply(changes *bank.Changes) {
 	for _, entry := range changes.Entries {
 		s.insert(*entry)
 	}
+	s.applyPaidCodes(changes.PaidCodes)
 	s.outbox.add(changes.Events, s.now())
+	s.applyMessages(changes)
 }
 
 func (s *Store) insert(entry bank.Entry) {

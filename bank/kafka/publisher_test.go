@@ -27,6 +27,7 @@ import (
 	"github.com/twmb/franz-go/pkg/sr/srfake"
 
 	"codebank.dev/bank"
+	"codebank.dev/native/await"
 	"codebank.dev/schemas"
 	"codebank.dev/schemas/event"
 )
@@ -360,7 +361,7 @@ func TestPublishingWaitsForARegistryThatIsAway(t *testing.T) {
 	for sequence := range int64(10) {
 		w.publish(t.Context(), p, eventOf(1, sequence+1))
 	}
-	require.Eventually(t, func() bool { return f.asked.Load() >= 2 }, time.Minute, time.Millisecond, "cold: it asks again")
+	await.Until(t, func() bool { return f.asked.Load() >= 2 }, time.Minute, time.Millisecond, "cold: it asks again")
 	require.Equal(t, 10, p.Stats().Pending, "cold: nothing is dropped")
 	f.away.Store(false)
 	w.flush(p)
@@ -380,7 +381,7 @@ func TestPublishingWaitsForASchemaThatIsNotRegisteredYet(t *testing.T) {
 	w := newWorld(t)
 	p := w.open(nil)
 	w.publish(t.Context(), p, eventOf(1, 1))
-	require.Eventually(t, func() bool { return p.Stats().SchemaMissing }, time.Minute, time.Millisecond)
+	await.Until(t, func() bool { return p.Stats().SchemaMissing }, time.Minute, time.Millisecond)
 	require.Equal(t, 1, p.Stats().Pending)
 	w.register()
 	w.flush(p)
@@ -393,7 +394,7 @@ func TestFullPublisherBlocksUntilTheContextEnds(t *testing.T) {
 	w := newWorld(t) // no schema is registered, so no event leaves
 	p := w.open(func(c *PublisherConfig) { c.MaxWaiting = 10 })
 	w.publish(t.Context(), p, eventOf(1, 1))
-	require.Eventually(t, func() bool { return p.Stats().SchemaMissing }, time.Minute, time.Millisecond, "one is on its way")
+	await.Until(t, func() bool { return p.Stats().SchemaMissing }, time.Minute, time.Millisecond, "one is on its way")
 	for sequence := int64(2); sequence <= 11; sequence++ {
 		w.publish(t.Context(), p, eventOf(1, sequence))
 	}
@@ -405,7 +406,7 @@ func TestFullPublisherBlocksUntilTheContextEnds(t *testing.T) {
 
 	// Later events must not overtake it.
 	w.register()
-	require.Eventually(t, func() bool { return p.Stats().Pending == 0 }, time.Minute, time.Millisecond)
+	await.Until(t, func() bool { return p.Stats().Pending == 0 }, time.Minute, time.Millisecond)
 	w.publish(t.Context(), p, eventOf(1, 13))
 	require.ErrorIs(t, w.answer("1:13"), ErrRefused)
 	w.flush(p)

@@ -21,6 +21,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"codebank.dev/native/await"
 	"codebank.dev/platform/certtest"
 	"codebank.dev/platform/clientauth"
 	"codebank.dev/platform/clientauth/kafkaauth"
@@ -169,7 +170,7 @@ func TestALogSaysWhichSettingKeepsEventsFromABrokerOrRegistry(t *testing.T) {
 				}
 			})
 			w.publish(t.Context(), p, eventOf(1, 1))
-			require.Eventually(t, func() bool { return strings.Contains(log.String(), says) }, 20*time.Second, 10*time.Millisecond, "%s", &log)
+			await.Until(t, func() bool { return strings.Contains(log.String(), says) }, 20*time.Second, 10*time.Millisecond, "%s", &log)
 			require.NotContains(t, log.String(), secret)
 		})
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/sr"
 
+	"codebank.dev/native/await"
 	"codebank.dev/schemas"
 	"codebank.dev/schemas/event"
 )
@@ -111,7 +112,7 @@ func TestAFailedWatermarkIsAnErrorAndTheNextOneIsPublished(t *testing.T) {
 	require.Error(t, marks.PublishWatermark(t.Context(), time.Now()))
 	require.Less(t, time.Since(before), 2*watermarkTimeout)
 	require.NoError(t, w.cluster.CreateTopic(WatermarkTopic("001"), partitions, nil))
-	require.Eventually(t, func() bool { return marks.PublishWatermark(t.Context(), time.Now()) == nil }, 30*time.Second, 50*time.Millisecond)
+	await.Until(t, func() bool { return marks.PublishWatermark(t.Context(), time.Now()) == nil }, 30*time.Second, 50*time.Millisecond)
 	w.readWatermarks(partitions)
 
 	w.cluster.Close()
@@ -124,7 +125,7 @@ func TestAFailedWatermarkIsAnErrorAndTheNextOneIsPublished(t *testing.T) {
 func (w *world) requireWatermarks(marks *Watermarks, n int) map[int32][]event.Watermark {
 	w.t.Helper()
 	var err error
-	require.Eventually(w.t, func() bool {
+	await.Until(w.t, func() bool {
 		err = marks.PublishWatermark(w.t.Context(), time.Now())
 		return err == nil
 	}, 30*time.Second, 10*time.Millisecond)
@@ -146,7 +147,7 @@ func TestWatermarksGoOnAfterTheirTopicIsMadeAgain(t *testing.T) {
 
 	require.NoError(t, w.cluster.DeleteTopic(WatermarkTopic("001")))
 	require.NoError(t, w.cluster.CreateTopic(WatermarkTopic("001"), partitions-2, nil))
-	require.Eventually(t, func() bool {
+	await.Until(t, func() bool {
 		err := marks.PublishWatermark(t.Context(), time.Now())
 		return err != nil && strings.Contains(err.Error(), "bank-001.watermarks.v1 has 4 partitions and bank-001.transactions.v1 has 6: delete the first and run bankctl apply topics")
 	}, 30*time.Second, 10*time.Millisecond, "every partition of the events needs one")

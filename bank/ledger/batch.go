@@ -26,17 +26,21 @@ func (d *decider) Commit(ctx context.Context, batch []*call) error {
 		keys.Add(c.Command.keys)
 	}
 	keys.Sort()
-	events := 0
+	events, sends := 0, false
 	err := d.config.Store.Execute(ctx, keys, func(book *bank.Book) error {
 		d.decide(book, batch)
 		var err error
 		events, err = d.emit(book)
+		sends = book.Sends()
 		return err
 	})
 	switch {
 	case err == nil:
 		if events > 0 {
 			d.config.Committed(events)
+		}
+		if sends {
+			d.config.Sends()
 		}
 		return nil
 	case errors.Is(err, bank.ErrRetry):

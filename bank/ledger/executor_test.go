@@ -13,6 +13,7 @@ import (
 	"codebank.dev/bank/banktest"
 	"codebank.dev/bank/inmem"
 	"codebank.dev/bank/ledger"
+	"codebank.dev/native/await"
 	"codebank.dev/platform/fault"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
@@ -197,11 +198,11 @@ func TestOneBadCommandHarmsNoOtherOfItsBatch(t *testing.T) {
 	open := sync.OnceFunc(func() { close(gate) })
 	defer open()
 	submit(0)
-	require.Eventually(t, func() bool { return store.calls.Load() == 1 }, time.Minute, time.Millisecond)
+	await.Until(t, func() bool { return store.calls.Load() == 1 }, time.Minute, time.Millisecond)
 	for i := 1; i < len(results); i++ {
 		submit(i)
 	}
-	require.Eventually(t, func() bool { return executor.Stats().Waiting == 32 }, time.Minute, time.Millisecond)
+	await.Until(t, func() bool { return executor.Stats().Waiting == 32 }, time.Minute, time.Millisecond)
 	open()
 	working.Wait()
 	for i, err := range results {
@@ -247,7 +248,7 @@ func TestAFullQueueRefusesWithRetryInformation(t *testing.T) {
 	for range 2 {
 		working.Go(func() { require.NoError(t, submit()) })
 	}
-	require.Eventually(t, func() bool { return executor.Stats().Waiting == 2 }, time.Minute, time.Millisecond)
+	await.Until(t, func() bool { return executor.Stats().Waiting == 2 }, time.Minute, time.Millisecond)
 	refused := fault.Of(submit())
 	require.Equal(t, fault.ResourceExhausted, refused.Code)
 	require.Positive(t, refused.RetryAfter)
@@ -296,7 +297,7 @@ func TestCloseDecidesAcceptedCommandsAndRefusesOthers(t *testing.T) {
 			}
 		})
 	}
-	require.Eventually(t, func() bool { return accepted.Load() > 100 }, time.Minute, time.Millisecond)
+	await.Until(t, func() bool { return accepted.Load() > 100 }, time.Minute, time.Millisecond)
 	require.NoError(t, executor.Close(t.Context()))
 	working.Wait()
 	account, err := inner.Account(t.Context(), customer.Account)
@@ -410,7 +411,7 @@ func TestACommandOnTwoAccountsHasBothToItself(t *testing.T) {
 			require.NoError(t, err)
 		})
 	}
-	require.Eventually(t, func() bool { return executor.Stats().Waiting == 2 }, time.Minute, time.Millisecond)
+	await.Until(t, func() bool { return executor.Stats().Waiting == 2 }, time.Minute, time.Millisecond)
 	_, err := executor.Submit(t.Context(), &spend{id: banktest.NewID(), customer: third, amount: 1})
 	require.NoError(t, err)
 	require.EqualValues(t, 2, executor.Stats().Waiting, "another account is free, these two are not")

@@ -43,6 +43,9 @@ type Config struct {
 	// Committed is called after each commit that put events into the outbox; default nothing. It
 	// must not block.
 	Committed func(events int)
+	// Sends is called after each commit that put messages to the hub into their outbox; default nothing. It must
+	// not block.
+	Sends func()
 }
 
 // Executor decides commands. Make one with New; it is safe for concurrent use.
@@ -74,6 +77,9 @@ func New(config Config) *Executor {
 	}
 	if config.Committed == nil {
 		config.Committed = func(int) {}
+	}
+	if config.Sends == nil {
+		config.Sends = func() {}
 	}
 	return &Executor{groupcommit.New(groupcommit.Config[submitted, bank.Result]{
 		Store:   &decider{config},

@@ -86,6 +86,7 @@ func (c *accountCache) load(keys *bank.Keys) (seen *view, missing bank.Keys, ok 
 		}
 	}
 	missing.Cards = seen.missingCards(keys.Cards)
+	missing.PixCodes = keys.PixCodes // Somebody else may have cancelled one.
 	for _, id := range keys.Transactions {
 		if _, decided := c.decided.Get(id); decided {
 			missing.Transactions = append(missing.Transactions, id)

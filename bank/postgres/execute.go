@@ -192,6 +192,8 @@ func (s *session) write(ctx context.Context, seen *view, changes *bank.Changes) 
 	} else {
 		addChanges(&b, seen, changes)
 	}
+	addPaidCodes(&b, changes.PaidCodes)
+	addMessages(&b, changes)
 	if len(changes.Records) > 0 {
 		if err := s.appendRecords(ctx, &b, changes.Records); err != nil {
 			s.abandon(ctx)

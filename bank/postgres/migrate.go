@@ -52,7 +52,7 @@ func (s *Store) Prepare(ctx context.Context, logger *slog.Logger) error {
 // processes may call it at the same time: one works, the others wait up to five minutes. It never
 // undoes a migration. Errors: ErrOtherBank, and those of the database.
 func (s *Store) Migrate(ctx context.Context) error {
-	err := s.pool.Migrate(ctx, Schema(), func() { s.config.Failpoint.At(failpoints.LedgerMigrated) })
+	err := s.pool.Migrate(ctx, Schema().WithRoleSuffix(s.config.RoleSuffix), func() { s.config.Failpoint.At(failpoints.LedgerMigrated) })
 	if err != nil || s.config.BankCode == "" {
 		return err
 	}

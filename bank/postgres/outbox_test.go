@@ -8,6 +8,7 @@ import (
 
 	"codebank.dev/bank/banktest"
 	"codebank.dev/bank/postgres"
+	"codebank.dev/native/await"
 	"codebank.dev/native/postgres/postgrestest"
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
@@ -105,7 +106,7 @@ func TestAFloorMovesPastDeadRowsAndToTheNextLeader(t *testing.T) {
 	require.NoError(t, err)
 
 	next := openAt(t, url)
-	require.Eventually(t, func() bool {
+	await.Until(t, func() bool {
 		_, err = store.Acquire(t.Context(), "one", time.Nanosecond)
 		require.NoError(t, err)
 		_, err = next.Acquire(t.Context(), "two", time.Minute)

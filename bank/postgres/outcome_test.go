@@ -10,6 +10,7 @@ import (
 	"codebank.dev/bank"
 	"codebank.dev/bank/banktest"
 	"codebank.dev/bank/postgres"
+	"codebank.dev/native/await"
 	stack "codebank.dev/native/postgres"
 	"codebank.dev/native/postgres/postgrestest"
 	"codebank.dev/platform/fault"
@@ -239,7 +240,7 @@ func TestNothingAcknowledgedIsLostWhenTheServerIsKilled(t *testing.T) {
 			done <- outcomes
 		}()
 	}
-	require.Eventually(t, func() bool { return acknowledged.Load() > 50 }, time.Minute, time.Millisecond)
+	await.Until(t, func() bool { return acknowledged.Load() > 50 }, time.Minute, time.Millisecond)
 	server.Kill()
 	require.NoError(t, server.Restart(t.Context()))
 	for range customers {

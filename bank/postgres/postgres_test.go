@@ -40,6 +40,7 @@ func openWith(t testing.TB, config postgres.Config) *postgres.Store {
 func TestStore(t *testing.T)           { banktest.TestStore(t, open) }
 func TestStoreUnderLocks(t *testing.T) { banktest.TestStore(t, openLocking) }
 func TestOutbox(t *testing.T)          { banktest.TestOutbox(t, open) }
+func TestMessages(t *testing.T)        { banktest.TestMessages(t, open) }
 
 func TestTwoProcessesOnOneLedger(t *testing.T) {
 	url := postgrestest.Database(t)

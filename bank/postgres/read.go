@@ -49,6 +49,10 @@ func (r *reading) add(b *wire.Batch, keys *bank.Keys) {
 		p.UUIDs(keys.Tokens)
 		b.Add(readTokenUses, func(row wire.Row) { r.addUse(row.UUID(), row.UUID()) })
 	}
+	if len(keys.PixCodes) > 0 {
+		p.UUIDs(keys.PixCodes)
+		b.Add(readPixCodes, func(row wire.Row) { r.reads.PixCodes = append(r.reads.PixCodes, pixCodeOf(&row)) })
+	}
 }
 
 func (r *reading) addUse(nonce, transaction bank.ID) {

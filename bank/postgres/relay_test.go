@@ -12,6 +12,7 @@ import (
 	"codebank.dev/bank/banktest"
 	"codebank.dev/bank/outbox"
 	"codebank.dev/bank/postgres"
+	"codebank.dev/native/await"
 	"codebank.dev/native/postgres/postgrestest"
 	"github.com/stretchr/testify/require"
 )
@@ -97,7 +98,7 @@ func TestNoRepublishHoldsAnEventBack(t *testing.T) {
 				leads = lead(store, on)
 			}
 		}
-		require.Eventually(t, func() bool {
+		await.Until(t, func() bool {
 			rows, _, err := store.Backlog(t.Context())
 			return err == nil && rows == 0
 		}, 20*time.Second, time.Millisecond, "events are held back")

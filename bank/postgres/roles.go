@@ -43,6 +43,11 @@ func Schema() database.Schema {
 
 			"command_offsets":  "SELECT INSERT " + updates("next_offset"),
 			"command_outcomes": "SELECT INSERT",
+
+			"pix_messages": "SELECT INSERT UPDATE DELETE",
+			"pix_keys":     "SELECT INSERT UPDATE DELETE",
+			"holders":      "SELECT INSERT",
+			"pix_codes":    "SELECT INSERT " + updates("state,paid_by,ended_at"),
 		}},
 		{Name: OperatorRole, Rights: database.Needs{
 			"bank": "SELECT",
@@ -57,7 +62,7 @@ func Schema() database.Schema {
 			"bank": "SELECT", "accounts": "SELECT", "cards": "SELECT", "entries": "SELECT", "refusals": "SELECT",
 			"outbox": "SELECT", "outbox_id_seq": "SELECT", "relay_lease": "SELECT", "open_holds": "SELECT", "used_tokens": "SELECT",
 			"audit_log": "SELECT", "audit_head": "SELECT", "customer_links": "SELECT",
-			"command_offsets": "SELECT", "command_outcomes": "SELECT",
+			"command_offsets": "SELECT", "command_outcomes": "SELECT", "pix_messages": "SELECT", "pix_keys": "SELECT(kind,state,digest)",
 		}},
 	}}
 }

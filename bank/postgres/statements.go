@@ -133,5 +133,6 @@ var executed = []*wire.Statement{
 	begin, commit, rollback, lockAccounts, readAccounts, readCards, readEntries, readSums, readTokenUses, lockStoredTokens,
 	insertAccounts, insertCards, insertSealed, insertEntries, insertTransfers, insertHolds, insertAnyEntries, insertTokenUses, insertEvents,
 	updateAccounts, closeAccounts, updateCards, useStoredTokens, writeSingle, writeSingleByToken, writeAnySingle, writeAnySingleByToken,
-	insertOpenHolds, deleteOpenHolds, writeOpening, writeOpeningByToken, writeEnding,
+	insertOpenHolds, deleteOpenHolds, writeOpening, writeOpeningByToken, writeEnding, sendMessages, endMessages,
+	readPixCodes, payPixCodes,
 }

@@ -20,6 +20,8 @@
 //	accounts.go       bank.AccountReader
 //	customer_links.go bank.CustomerLinks
 //	commands.go       bank.CommandStore
+//	messages.go       the messages to the hub between banks, and bank.Messages
+//	pix.go            bank.PixPayments, bank.Holders and bank.PixKeys
 //	hold.go           bank.Holds, and the table of open holds
 //	stored_token.go   card tokens of version 0.1.0
 //	outbox.go         bank.Outbox; floor.go keeps its fetches cheap
@@ -55,6 +57,11 @@ var (
 	_ bank.AccountReader = (*Store)(nil)
 	_ bank.CustomerLinks = (*Store)(nil)
 	_ bank.CommandStore  = (*Store)(nil)
+	_ bank.Messages      = (*Store)(nil)
+	_ bank.PixPayments   = (*Store)(nil)
+	_ bank.PixKeys       = (*Store)(nil)
+	_ bank.PixCodes      = (*Store)(nil)
+	_ bank.Holders       = (*Store)(nil)
 	_ bank.Outbox        = (*Store)(nil)
 	_ bank.Marker        = (*Store)(nil)
 )
@@ -74,6 +81,9 @@ type Config struct {
 	// Migrate makes Prepare migrate the ledger, for which the user must own the database. Otherwise
 	// Prepare waits until the ledger is migrated.
 	Migrate bool
+	// RoleSuffix ends the names of the roles to which Migrate gives rights, on a server with the ledgers of
+	// several banks.
+	RoleSuffix string
 	// LockAlways makes every batch take the locked path, in two round trips instead of one.
 	LockAlways bool
 	// ApplicationName is shown in the server's activity view; empty means "codebank".
@@ -120,6 +130,8 @@ var needs = database.Needs{
 	"outbox": "SELECT INSERT", "vault": "SELECT INSERT", "used_tokens": "SELECT INSERT", "card_tokens": "SELECT UPDATE",
 	"open_holds": "SELECT INSERT DELETE", "audit_log": table.Needs["audit_log"], "audit_head": table.Needs["audit_head"],
 	"customer_links": "SELECT INSERT", "command_offsets": "SELECT INSERT UPDATE", "command_outcomes": "SELECT INSERT",
+	"pix_messages": "SELECT INSERT UPDATE DELETE", "pix_keys": "SELECT INSERT UPDATE DELETE", "holders": "SELECT INSERT",
+	"pix_codes": "SELECT INSERT UPDATE",
 }
 
 // Open prepares a Store on Postgres 17 or later. It does not connect: while the database is away,

@@ -56,3 +56,13 @@ func TestTheEnumsOfAccountsAndTransactionsMatch(t *testing.T) {
 		require.Equal(t, !slices.Contains([]bank.Kind{bank.KindOpening, bank.KindLimitChange, bank.KindClosing}, rules.Kind), shown, rules.Kind)
 	}
 }
+
+func TestTheEnumsOfPixMatch(t *testing.T) {
+	require.Len(t, pixStates, len(bankv1.PixState_name)-1)
+	for number, name := range bankv1.PixKeyKind_name {
+		if number != 0 {
+			require.Equal(t, bankv1.PixKeyKind(number), pixKindMessage(pixKind(bankv1.PixKeyKind(number))), name)
+		}
+	}
+	require.Empty(t, pixKind(bankv1.PixKeyKind_PIX_KEY_KIND_UNSPECIFIED))
+}

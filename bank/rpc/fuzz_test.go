@@ -19,7 +19,7 @@ import (
 func FuzzRequest(f *testing.F) {
 	clients := newClients(f)
 	card := &bankv1.CardData{Number: "4111111111111111", HolderName: "MARIA DA SILVA", ExpiryMonth: 12, ExpiryYear: 2031, Cvv: "123"}
-	methods := rpctest.Unary(bankv1.CardService_ServiceDesc, bankv1.PurchaseService_ServiceDesc, bankv1.WalletService_ServiceDesc)
+	methods := rpctest.Unary(bankv1.CardService_ServiceDesc, bankv1.PurchaseService_ServiceDesc, bankv1.WalletService_ServiceDesc, bankv1.PixService_ServiceDesc)
 	methods.Seed(f,
 		&bankv1.IssueCardRequest{
 			RequestId: "r1", HolderName: "MARIA DA SILVA", Currency: "BRL", CreditLimitMinor: 100, PurchasesPerMinute: 3,
@@ -36,6 +36,12 @@ func FuzzRequest(f *testing.F) {
 			RequestId: "r5", Source: "accounts/3f1c1f0e-8f64-4d5e-9a55-0c8f1b2a7d01", Destination: "accounts/3f1c1f0e-8f64-4d5e-9a55-0c8f1b2a7d02",
 			AmountMinor: 5, Currency: "BRL", Message: "lunch",
 		},
+		&bankv1.SendPixRequest{
+			RequestId: "r6", Account: "accounts/3f1c1f0e-8f64-4d5e-9a55-0c8f1b2a7d01", AmountMinor: 5, Currency: "BRL",
+			Destination: &bankv1.SendPixRequest_Key{Key: othersKey},
+		},
+		&bankv1.ListPixRequest{Account: "accounts/3f1c1f0e-8f64-4d5e-9a55-0c8f1b2a7d01", PageToken: "AQ"},
+		&bankv1.ResolvePixRequest{Name: "pix/E0000000200L83KaXAZvtEGAhPQRcKL1"},
 		&bankv1.ListAccountsRequest{CustomerId: "3f1c1f0e-8f64-4d5e-9a55-0c8f1b2a7d01", PageToken: "AQ"},
 	)
 	f.Fuzz(func(t *testing.T, method byte, body []byte) { methods.Invoke(t, clients.conn, method, body) })
@@ -73,7 +79,8 @@ func FuzzREST(f *testing.F) {
 	client := clients.conn.client("operator")
 	paths := []string{"/v1/purchases:authorize", "/v1/purchases:void", "/v1/cards:issue", "/v1/cardTokens", "/v1/cardTokens:batchCreate",
 		"/v1/purchases/3f1c1f0e-8f64-4d5e-9a55-0c8f1b2a7d01:reverse", "/v1/cards/3f1c1f0e-8f64-4d5e-9a55-0c8f1b2a7d01:changeLimit",
-		"/v1/accounts:open", "/v1/accounts/3f1c1f0e-8f64-4d5e-9a55-0c8f1b2a7d01:transfer", "/v1/transactions:cancel"}
+		"/v1/accounts:open", "/v1/accounts/3f1c1f0e-8f64-4d5e-9a55-0c8f1b2a7d01:transfer", "/v1/transactions:cancel",
+		"/v1/pix/accounts/3f1c1f0e-8f64-4d5e-9a55-0c8f1b2a7d01:send", "/v1/pix/keys", "/v1/pix/E0000000200L83KaXAZvtEGAhPQRcKL1:return"}
 	for path := range paths {
 		f.Add(byte(path), []byte(`{"requestId":"r1","amountMinor":"5","currency":"BRL","card":"cards/x","merchant":{"id":"m"}}`))
 		f.Add(byte(path), []byte(`{"requests":[{"cardData":{"number":"4111111111111111"}},{}]}`))

@@ -60,6 +60,7 @@ func newHolding(t *testing.T, eventVersion int) *holding {
 	bankv1.RegisterWalletServiceServer(server, &rpc.Wallets{Principals: principals, EventVersion: eventVersion, Service: &wallet.Service{
 		Code: "001", Ledger: executor, Directory: store, Reader: store, Accounts: store, Vault: keys, Holds: holds, SimulatedCash: true, History: past,
 	}})
+	bankv1.RegisterPixServiceServer(server, &rpc.Pix{Principals: principals, Address: server.Address}) // a bank without a hub
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- server.Run(ctx) }()

@@ -42,6 +42,8 @@ var (
 	tokenized = permission.Rule{Services: acquirers, Acts: true}
 	// acquired is a purchase by card. An acquirer decides over its own requests, and over what it set aside.
 	acquired = permission.Rule{Services: acquirers, Operators: true, Whose: permission.Own, Acts: true}
+	// settled is what a merchant's sales have brought in, which goes to an account of anybody.
+	settled = permission.Rule{Services: acquirers, Operators: true, Whose: permission.Any, Acts: true}
 	// shown is what a customer sees of his own.
 	shown = permission.Rule{Role: permission.RoleCustomer, Operators: true, Whose: permission.Own}
 	// held is what a customer does with his own.
@@ -72,6 +74,28 @@ func Permissions(simulatedCash bool) permission.Table {
 		bankv1.CustomerService_LinkCustomer_FullMethodName: limited,
 		bankv1.CustomerService_GetCustomer_FullMethodName:  looked,
 
+		bankv1.PixService_RegisterHolder_FullMethodName:    limited,
+		bankv1.PixService_CreateKey_FullMethodName:         held,
+		bankv1.PixService_ConfirmKey_FullMethodName:        held,
+		bankv1.PixService_ListKeys_FullMethodName:          shown,
+		bankv1.PixService_DeleteKey_FullMethodName:         held,
+		bankv1.PixService_LookUpKey_FullMethodName:         shown,
+		bankv1.PixService_CreateClaim_FullMethodName:       held,
+		bankv1.PixService_EndClaim_FullMethodName:          held,
+		bankv1.PixService_ListClaims_FullMethodName:        shown,
+		bankv1.PixService_CreatePixCode_FullMethodName:     held,
+		bankv1.PixService_GetPixCode_FullMethodName:        shown,
+		bankv1.PixService_ListPixCodes_FullMethodName:      shown,
+		bankv1.PixService_CancelPixCode_FullMethodName:     held,
+		bankv1.PixService_GetPixCodePicture_FullMethodName: shown,
+		bankv1.PixService_ParsePixCode_FullMethodName:      shown,
+		bankv1.PixService_SendPix_FullMethodName:           held,
+		bankv1.PixService_GetPix_FullMethodName:            shown,
+		bankv1.PixService_ListPix_FullMethodName:           shown,
+		bankv1.PixService_ReturnPix_FullMethodName:         held,
+		bankv1.PixService_ResolvePix_FullMethodName:        limited,
+		bankv1.PixService_ReconcileKeys_FullMethodName:     limited,
+
 		bankv1.PurchaseService_AuthorizePurchase_FullMethodName:  acquired,
 		bankv1.PurchaseService_AuthorizePurchases_FullMethodName: acquired,
 		bankv1.PurchaseService_CapturePurchase_FullMethodName:    acquired,
@@ -85,6 +109,7 @@ func Permissions(simulatedCash bool) permission.Table {
 		bankv1.WalletService_CloseAccount_FullMethodName:   held,
 		bankv1.WalletService_Deposit_FullMethodName:        cash,
 		bankv1.WalletService_Withdraw_FullMethodName:       cash,
+		bankv1.WalletService_PayOut_FullMethodName:         settled,
 		bankv1.WalletService_Purchase_FullMethodName:       moved,
 		bankv1.WalletService_Transfer_FullMethodName:       moved,
 		bankv1.WalletService_Cancel_FullMethodName:         held,

@@ -2,6 +2,7 @@ package rpc_test
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -50,6 +51,7 @@ func TestNoFieldOfTextTakesACardNumberOrWhatCannotBeSeen(t *testing.T) {
 		"WalletService/CloseAccount":        &bankv1.CloseAccountRequest{RequestId: "c", Name: wallet},
 		"WalletService/Deposit":             &bankv1.DepositRequest{RequestId: "d", Account: wallet, AmountMinor: 1, Currency: "BRL"},
 		"WalletService/Withdraw":            &bankv1.WithdrawRequest{RequestId: "w", Account: wallet, AmountMinor: 1, Currency: "BRL"},
+		"WalletService/PayOut":              &bankv1.PayOutRequest{RequestId: "y", Account: wallet, AmountMinor: 1, Currency: "BRL", Merchant: merchant},
 		"WalletService/Purchase":            &bankv1.PurchaseRequest{RequestId: "p", Account: wallet, AmountMinor: 1, Currency: "BRL", Merchant: merchant},
 		"WalletService/Transfer":            &bankv1.TransferRequest{RequestId: "t", Source: wallet, Destination: other.GetName(), AmountMinor: 1, Currency: "BRL"},
 		"WalletService/Cancel":              &bankv1.CancelRequest{RequestId: "x"},
@@ -59,10 +61,15 @@ func TestNoFieldOfTextTakesACardNumberOrWhatCannotBeSeen(t *testing.T) {
 		"WalletService/CaptureHold":         &bankv1.CaptureHoldRequest{RequestId: "e", Name: transaction},
 		"WalletService/VoidHold":            &bankv1.VoidHoldRequest{Name: transaction},
 	}
+	_, err = bankv1.NewPixServiceClient(c.conn).RegisterHolder(t.Context(), &bankv1.RegisterHolderRequest{
+		Customer: "customers/" + other.GetCustomerId(), FullName: "Ada Lovelace", Document: "52998224725",
+	})
+	require.NoError(t, err)
+	maps.Copy(requests, pixRequests(other.GetCustomerId(), other.GetName(), "pix/E0000000200L83KaXAZvtEGAhPQRcKL1"))
 	// A number is sealed, a token only opened, and a trace that is none is replaced.
 	notKept := []string{"card_data.number", "card_token", "trace_id"}
 	fields := 0
-	for _, method := range rpctest.Unary(bankv1.CardService_ServiceDesc, bankv1.CustomerService_ServiceDesc, bankv1.PurchaseService_ServiceDesc, bankv1.WalletService_ServiceDesc) {
+	for _, method := range rpctest.Unary(bankv1.CardService_ServiceDesc, bankv1.CustomerService_ServiceDesc, bankv1.PixService_ServiceDesc, bankv1.PurchaseService_ServiceDesc, bankv1.WalletService_ServiceDesc) {
 		request, known := requests[method[len("/bank.v1."):]]
 		require.True(t, known, "%s: add a request", method)
 		for _, text := range []string{issued.GetCardData().GetNumber(), "a\u202eb"} {
@@ -99,5 +106,5 @@ func (c clients) invoke(ctx context.Context, method string, request proto.Messag
 // Whatever is wrong with a body or a query, the answer names the field and not its value.
 func TestNoAnswerOfRESTRepeatsACardNumberOrASecurityCode(t *testing.T) {
 	c := newClients(t)
-	rpctest.RequireNoEchoTo(t, c.conn.client("operator"), c.rest, bankv1.CardService_ServiceDesc, bankv1.CustomerService_ServiceDesc, bankv1.PurchaseService_ServiceDesc, bankv1.WalletService_ServiceDesc)
+	rpctest.RequireNoEchoTo(t, c.conn.client("operator"), c.rest, bankv1.CardService_ServiceDesc, bankv1.CustomerService_ServiceDesc, bankv1.PixService_ServiceDesc, bankv1.PurchaseService_ServiceDesc, bankv1.WalletService_ServiceDesc)
 }

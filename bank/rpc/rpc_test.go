@@ -62,8 +62,12 @@ func newClients(t testing.TB) clients {
 		Code: "001", Ledger: executor, Directory: store, Reader: store, Holds: store, Vault: keys, Tokens: keys,
 	}})
 	bankv1.RegisterWalletServiceServer(server, wallets)
+	between := newPix(t, store, executor, keys)
+	between.Principals, between.Address = principals, server.Address
+	bankv1.RegisterPixServiceServer(server, between)
 	require.NoError(t, server.Gateway(t.Context(),
-		bankv1.RegisterCustomerServiceHandler, bankv1.RegisterCardServiceHandler, bankv1.RegisterPurchaseServiceHandler, bankv1.RegisterWalletServiceHandler))
+		bankv1.RegisterCustomerServiceHandler, bankv1.RegisterCardServiceHandler, bankv1.RegisterPurchaseServiceHandler,
+		bankv1.RegisterWalletServiceHandler, bankv1.RegisterPixServiceHandler))
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- server.Run(ctx) }()

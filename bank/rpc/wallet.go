@@ -160,6 +160,22 @@ func (w *Wallets) Withdraw(ctx context.Context, in *bankv1.WithdrawRequest) (*ba
 	return &bankv1.WithdrawResponse{Transaction: decidedMessage(ctx, &decided)}, nil
 }
 
+// PayOut implements bankv1.WalletServiceServer.
+func (w *Wallets) PayOut(ctx context.Context, in *bankv1.PayOutRequest) (*bankv1.PayOutResponse, error) {
+	call, err := w.call(ctx, in.GetRequestId())
+	if err != nil {
+		return nil, err
+	}
+	decided, err := w.Service.PayOut(ctx, wallet.PayOutRequest{
+		Call: call, Account: in.GetAccount(), AmountMinor: in.GetAmountMinor(), Currency: in.GetCurrency(),
+		Merchant: merchantOf(in.GetMerchant()), MerchantReference: in.GetMerchantReference(), Description: in.GetDescription(),
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &bankv1.PayOutResponse{Transaction: decidedMessage(ctx, &decided)}, nil
+}
+
 // Purchase implements bankv1.WalletServiceServer.
 func (w *Wallets) Purchase(ctx context.Context, in *bankv1.PurchaseRequest) (*bankv1.PurchaseResponse, error) {
 	call, err := w.callAt(ctx, in.GetRequestId(), in.GetRequestTime())

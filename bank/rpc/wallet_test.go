@@ -35,7 +35,7 @@ func newWallets(t testing.TB, store *inmem.Store, executor *ledger.Executor, key
 	}
 }
 
-func (c clients) open(t *testing.T, deposit int64) *bankv1.Account {
+func (c clients) open(t testing.TB, deposit int64) *bankv1.Account {
 	t.Helper()
 	opened, err := c.wallets.OpenAccount(claim(t, "cashier", ""), &bankv1.OpenAccountRequest{
 		RequestId: banktest.NewID().String(), Currency: "BRL", OpeningDepositMinor: deposit,

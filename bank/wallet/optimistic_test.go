@@ -47,6 +47,8 @@ func TestEveryCommandRunsOnTheOptimisticPath(t *testing.T) {
 		ask := wallet.ReverseRequest{Call: operator(), Name: transactionName(of.Entry.TransactionID), AmountMinor: 7}
 		twice("reversal of a "+what, func() error { _, err := r.Reverse(t.Context(), ask); return err })
 	}
+	settled := payout(service(), a.ID, 9)
+	twice("payout", func() error { _, err := r.PayOut(t.Context(), settled); return err })
 	empty := r.wallet(t, 0)
 	closing := wallet.CloseRequest{Call: operator(), Name: name(empty.ID)}
 	twice("closing", func() error { _, err := r.Close(t.Context(), closing); return err })

@@ -6,6 +6,7 @@
 //	wallet.go    Service, who asks, and what every request checks
 //	account.go   open and close an account
 //	payment.go   deposit, withdrawal and purchase: money moves on one customer account
+//	payout.go    what a merchant's sales have brought in goes to a wallet
 //	transfer.go  money moves between two customer accounts
 //	cancel.go    end a request id whose transaction is pending or was never seen
 //	reverse.go   give back; the rule is that of package reversal

@@ -1,11 +1,9 @@
 // Package bankrpc reaches the bank over gRPC. Tokens and voids are calls; orders that are placed at the
 // same time share the call for their tokens. Purchases of many orders share one long-lived stream at a
-// time.
+// time, which is in package line.
 //
 //	bankrpc.go  Acquirer: the messages of the bank's contract, both ways
 //	tokens.go   tokens of many orders in one call
-//	line.go     purchases over one stream at a time
-//	session.go  what is under way on a stream
 package bankrpc
 
 import (
@@ -14,6 +12,7 @@ import (
 	"strings"
 
 	"codebank.dev/checkout"
+	"codebank.dev/checkout/bankrpc/line"
 	"codebank.dev/platform/fault"
 	"codebank.dev/platform/pan"
 	"codebank.dev/platform/serve"
@@ -27,7 +26,7 @@ import (
 type Acquirer struct {
 	purchases bankv1.PurchaseServiceClient
 	tokens    *tokens
-	line      *line
+	line      *line.Line
 }
 
 var _ checkout.Acquirer = (*Acquirer)(nil)
@@ -39,14 +38,14 @@ func New(conn grpc.ClientConnInterface) *Acquirer {
 	return &Acquirer{
 		purchases: purchases,
 		tokens:    newTokens(bankv1.NewCardServiceClient(conn), slowTokenCall),
-		line:      newLine(purchases, streamAge),
+		line:      line.New(purchases),
 	}
 }
 
 // Close ends the stream and the calls for tokens. What is under way is answered fault.Unavailable.
 func (a *Acquirer) Close() {
 	a.tokens.close()
-	a.line.close()
+	a.line.Close()
 }
 
 // errSenseless answers what no bank of this contract answers. It leaves the outcome unknown.
@@ -95,7 +94,7 @@ func ownField(err error) error {
 
 // Authorize implements checkout.Acquirer. The purchase is sent over a stream, together with others.
 func (a *Acquirer) Authorize(ctx context.Context, authorization checkout.Authorization) (checkout.Decision, error) {
-	return a.line.send(ctx, &bankv1.AuthorizePurchaseRequest{
+	purchase, err := a.line.Send(ctx, &bankv1.AuthorizePurchaseRequest{
 		RequestId:   authorization.RequestID,
 		CardSource:  &bankv1.AuthorizePurchaseRequest_CardToken{CardToken: authorization.Token.Reveal()},
 		AmountMinor: authorization.Amount.Minor,
@@ -112,6 +111,10 @@ func (a *Acquirer) Authorize(ctx context.Context, authorization checkout.Authori
 		Attempt:     authorization.Attempt,
 		TraceId:     authorization.TraceID,
 	})
+	if err != nil {
+		return checkout.Decision{}, err
+	}
+	return decision(purchase, authorization.RequestID)
 }
 
 // Void implements checkout.Acquirer.
@@ -168,25 +171,9 @@ func decision(purchase *bankv1.Purchase, requestID string) (checkout.Decision, e
 	return decided, nil
 }
 
-// A bank that declines without saying why is read as "do not honour".
-const (
-	defaultDeclineCode    = "05"
-	defaultDeclineReason  = "UNSPECIFIED"
-	defaultDeclineMessage = "The bank declined the purchase."
-)
-
 func decline(d *bankv1.Decline) checkout.Decline {
-	read := checkout.Decline{Code: d.GetCode(), Reason: defaultDeclineReason, Message: d.GetMessage()}
-	if name, ok := strings.CutPrefix(d.GetReason().String(), "DECLINE_REASON_"); ok {
-		read.Reason = name
-	}
-	if read.Code == "" {
-		read.Code = defaultDeclineCode
-	}
-	if read.Message == "" {
-		read.Message = defaultDeclineMessage
-	}
-	return read
+	code, reason, message := line.Decline(d)
+	return checkout.Decline{Code: code, Reason: reason, Message: message}
 }
 
 // brand returns a card brand as orders show it. One that this program is too old to

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"codebank.dev/checkout/bankrpc/line"
 	"codebank.dev/platform/fault"
 	"codebank.dev/platform/serve"
 	bankv1 "codebank.dev/schemas/gen/bank/v1"
@@ -219,7 +220,7 @@ func (t *tokens) begin() []*exchange {
 	}
 	t.calls++
 	t.lastCall = time.Now()
-	n := min(len(t.queue), maxPerMessage)
+	n := min(len(t.queue), line.MaxPerMessage)
 	batch := slices.Clone(t.queue[:n])
 	t.queue = slices.Delete(t.queue, 0, n)
 	return batch

@@ -13,6 +13,7 @@ import (
 	"codebank.dev/checkout/checkouttest"
 	"codebank.dev/checkout/clock"
 	"codebank.dev/checkout/inmem"
+	"codebank.dev/native/await"
 	"codebank.dev/platform/fault"
 	"codebank.dev/platform/pan"
 	"codebank.dev/platform/serve"
@@ -95,7 +96,7 @@ func occupy(t *testing.T, a *Acquirer, peer *checkouttest.Peer, calls int) (begu
 	before := len(peer.Sent().Batches)
 	for range calls {
 		begun = append(begun, a.want(t.Context(), checkouttest.Card(t, checkouttest.VisaNumber)))
-		require.Eventually(t, func() bool { return len(peer.Sent().Batches) == before+len(begun) }, time.Minute, time.Millisecond)
+		await.Until(t, func() bool { return len(peer.Sent().Batches) == before+len(begun) }, time.Minute, time.Millisecond)
 	}
 	return begun
 }
@@ -107,7 +108,7 @@ func hold(t *testing.T, a *Acquirer, peer *checkouttest.Peer, callers int) (begu
 	for range callers {
 		waiting = append(waiting, a.want(t.Context(), checkouttest.Card(t, checkouttest.VisaNumber)))
 	}
-	require.Eventually(t, func() bool { return a.tokens.waiting() == callers }, time.Minute, time.Millisecond)
+	await.Until(t, func() bool { return a.tokens.waiting() == callers }, time.Minute, time.Millisecond)
 	return begun, waiting
 }
 
@@ -134,12 +135,12 @@ func TestACallerThatLeavesIsAnsweredAlone(t *testing.T) {
 	begun := occupy(t, acquirer, peer, maxTokenCalls-1)
 	sending, leaveSending := context.WithCancel(t.Context())
 	sent := acquirer.want(sending, card)
-	require.Eventually(t, func() bool { return len(peer.Sent().Batches) == maxTokenCalls }, time.Minute, time.Millisecond)
+	await.Until(t, func() bool { return len(peer.Sent().Batches) == maxTokenCalls }, time.Minute, time.Millisecond)
 	waiting, leaveWaiting := context.WithCancel(t.Context())
 	queued := acquirer.want(waiting, card)
-	require.Eventually(t, func() bool { return acquirer.tokens.waiting() == 1 }, time.Minute, time.Millisecond)
+	await.Until(t, func() bool { return acquirer.tokens.waiting() == 1 }, time.Minute, time.Millisecond)
 	stays := acquirer.want(t.Context(), card)
-	require.Eventually(t, func() bool { return acquirer.tokens.waiting() == 2 }, time.Minute, time.Millisecond)
+	await.Until(t, func() bool { return acquirer.tokens.waiting() == 2 }, time.Minute, time.Millisecond)
 
 	leaveSending()
 	leaveWaiting()
@@ -166,7 +167,7 @@ func TestACallLastsAsLongAsSomebodyWaits(t *testing.T) {
 	late, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	hasty, patient := acquirer.want(soon, card), acquirer.want(late, card)
-	require.Eventually(t, func() bool { return acquirer.tokens.waiting() == 2 }, time.Minute, time.Millisecond)
+	await.Until(t, func() bool { return acquirer.tokens.waiting() == 2 }, time.Minute, time.Millisecond)
 	openSecond := gate(peer)
 	open()
 	for _, first := range begun {

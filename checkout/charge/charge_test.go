@@ -13,6 +13,7 @@ import (
 	"codebank.dev/checkout/checkouttest"
 	"codebank.dev/checkout/clock"
 	"codebank.dev/checkout/inmem"
+	"codebank.dev/native/await"
 	"codebank.dev/platform/fault"
 	"github.com/stretchr/testify/require"
 )
@@ -87,7 +88,7 @@ func TestTheReconcilerWaitsForItsStoreAndTriesEveryOrderThatIsDue(t *testing.T) 
 	ctx, stop := context.WithCancel(t.Context())
 	var running sync.WaitGroup
 	running.Go(func() { charge.NewReconciler(charger).Run(ctx) })
-	require.Eventually(t, func() bool { return len(bank.Kept()) == orders }, time.Minute, time.Millisecond)
+	await.Until(t, func() bool { return len(bank.Kept()) == orders }, time.Minute, time.Millisecond)
 	stop()
 	running.Wait()
 	backlog, err := charger.Backlog(t.Context())

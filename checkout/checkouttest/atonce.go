@@ -12,6 +12,7 @@ import (
 	"codebank.dev/checkout/charge"
 	"codebank.dev/checkout/clock"
 	"codebank.dev/checkout/inmem"
+	"codebank.dev/native/await"
 	"codebank.dev/platform/money"
 	"github.com/stretchr/testify/require"
 )
@@ -103,7 +104,7 @@ func sideBySide(t *testing.T, store Store) {
 	close(requests)
 	placing.Wait()
 	bank.Heal()
-	require.Eventually(t, func() bool {
+	await.Until(t, func() bool {
 		backlog, err := store.Backlog(t.Context())
 		return err == nil && backlog.Open == 0
 	}, time.Minute, 10*time.Millisecond, "orders left open")

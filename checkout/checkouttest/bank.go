@@ -97,6 +97,25 @@ func (b *Bank) Issue(t testing.TB, limit int64) (card pan.CardData, account stri
 	return card, issued.GetCard().GetAccount()
 }
 
+// Wallet opens a wallet in reais.
+func (b *Bank) Wallet(t testing.TB) (account string) {
+	t.Helper()
+	opened, err := bankv1.NewWalletServiceClient(b.Dial(t, "operator")).OpenAccount(t.Context(), &bankv1.OpenAccountRequest{
+		RequestId: NewID(t).String(), Currency: "BRL",
+	})
+	require.NoError(t, err)
+	return opened.GetAccount().GetName()
+}
+
+// Close closes an account.
+func (b *Bank) Close(t testing.TB, account string) {
+	t.Helper()
+	_, err := bankv1.NewWalletServiceClient(b.Dial(t, "operator")).CloseAccount(t.Context(), &bankv1.CloseAccountRequest{
+		RequestId: NewID(t).String(), Name: account,
+	})
+	require.NoError(t, err)
+}
+
 // Available returns what an account may still spend, in centavos.
 func (b *Bank) Available(t testing.TB, account string) int64 {
 	t.Helper()

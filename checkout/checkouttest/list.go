@@ -58,6 +58,10 @@ func ordersAreListed(t *testing.T, store shelf) {
 		"a user, of another":         {checkout.Requester{User: "user:ada"}, "user:bob", []string{}},
 		"somebody who has no orders": {Program("kiosk"), "", []string{}},
 		"nobody":                     {checkout.Requester{}, "", []string{}},
+		"the store's merchant":       {checkout.Requester{IsMerchant: true, Stores: []string{"books"}}, "", []string{"himself", "bob's", "guest", "declined", "open", "paid"}},
+		"the merchant, of a user":    {checkout.Requester{IsMerchant: true, Stores: []string{"books"}}, "user:bob", []string{"bob's"}},
+		"another store's merchant":   {checkout.Requester{IsMerchant: true, Stores: []string{"coffee"}}, "", []string{}},
+		"a merchant without stores":  {checkout.Requester{Caller: "shop", IsMerchant: true}, "", []string{}},
 	} {
 		scope := rule.by.Scope()
 		if rule.of != "" {
@@ -105,7 +109,8 @@ func listsFollowTheFilter(t *testing.T, store shelf) {
 			return rapid.SampledFrom([]time.Time{{}, Start(), Start().Add(time.Minute), Start().Add(3 * time.Minute)}).Draw(r, name)
 		}
 		query := checkout.OrderQuery{
-			Scope: rapid.SampledFrom([]checkout.Scope{{All: true}, {Caller: "shop"}, {Owner: "user:1"}, {Caller: "shop", Owner: "user:2"}, {All: true, Owner: "user:0"}}).Draw(r, "scope"),
+			Scope: rapid.SampledFrom([]checkout.Scope{{All: true}, {Caller: "shop"}, {Owner: "user:1"}, {Caller: "shop", Owner: "user:2"}, {All: true, Owner: "user:0"},
+				{Stores: []string{"books", "coffee"}}, {Stores: []string{"coffee"}}, {Stores: []string{"books", "none"}, Owner: "user:1"}}).Draw(r, "scope"),
 			Filter: checkout.OrderFilter{
 				States: rapid.SliceOfDistinct(rapid.SampledFrom([]checkout.OrderState{checkout.Pending, checkout.Approved, checkout.Declined}), rapid.ID).Draw(r, "states"),
 				Start:  minute("start"), End: minute("end"),

@@ -10,6 +10,7 @@ import (
 	"codebank.dev/checkout/clock"
 	"codebank.dev/checkout/failpoints"
 	"codebank.dev/checkout/inmem"
+	"codebank.dev/native/await"
 	"codebank.dev/platform/failpoint"
 	"codebank.dev/platform/fault"
 	"github.com/stretchr/testify/require"
@@ -173,7 +174,7 @@ func refundsAtOnce(t *testing.T, store Store) {
 	}
 	running.Wait()
 	bank.Heal()
-	require.Eventually(t, func() bool {
+	await.Until(t, func() bool {
 		_, err := shops[0].Refunder.Pass(t.Context())
 		require.NoError(t, err)
 		backlog, err := store.RefundBacklog(t.Context())

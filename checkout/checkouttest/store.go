@@ -119,6 +119,9 @@ func orderIsItsOwners(t *testing.T, store shelf) {
 		"the program":             {Program("shop"), []string{"ada's", "the shop's", "from before owners"}},
 		"another program":         {Program("mall"), nil},
 		"an operator":             {checkout.Requester{Caller: "operator", Operator: true}, []string{"ada's", "the shop's", "from before owners"}},
+		"the store's merchant":    {checkout.Requester{Caller: "merchant:paper:live", IsMerchant: true, Stores: []string{"books", "coffee"}}, []string{"ada's", "the shop's", "from before owners"}},
+		"another merchant":        {checkout.Requester{Caller: "shop", IsMerchant: true, Stores: []string{"coffee"}}, nil},
+		"a merchant's member":     {checkout.Requester{Caller: bob, User: bob, Stores: []string{"books"}}, []string{"ada's", "the shop's", "from before owners"}},
 	} {
 		for order, id := range orders {
 			found, err := store.ByID(t.Context(), rule.by, id)
@@ -126,6 +129,7 @@ func orderIsItsOwners(t *testing.T, store shelf) {
 				require.NoError(t, err, "%s: %s", name, order)
 				require.Equal(t, id, found.ID)
 				require.True(t, rule.by.Sees(&found))
+				require.Equal(t, rule.by.User == "" || rule.by.ActsFor("books"), rule.by.MayRefund(&found))
 			} else {
 				require.ErrorIs(t, err, checkout.ErrNoOrder, "%s: %s", name, order)
 			}

@@ -88,6 +88,19 @@ func (s *Store) Merchants(_ context.Context, by checkout.Actor, after string, li
 	return found, nil
 }
 
+// StoresFor implements merchant.Stores.
+func (s *Store) StoresFor(_ context.Context, by checkout.Actor) ([]string, error) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	found := []string{}
+	for _, slug := range slices.Sorted(maps.Keys(s.stores)) {
+		if s.actsFor(by, s.stores[slug].merchant) {
+			found = append(found, slug)
+		}
+	}
+	return found, nil
+}
+
 // AddMember implements merchant.Members.
 func (s *Store) AddMember(_ context.Context, a checkout.Act, slug string, user id.ID) (merchant.Member, error) {
 	s.mutex.Lock()

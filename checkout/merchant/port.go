@@ -26,6 +26,13 @@ type Merchants interface {
 	Merchants(ctx context.Context, by checkout.Actor, after string, limit int) ([]checkout.Merchant, error)
 }
 
+// Stores says which stores somebody acts for.
+type Stores interface {
+	// StoresFor returns the slugs of the stores of all merchants that the actor acts for, in the order of their bytes,
+	// up to a thousand.
+	StoresFor(ctx context.Context, by checkout.Actor) ([]string, error)
+}
+
 // Members stores which users act for a merchant.
 type Members interface {
 	// AddMember makes a user a member. It is no error if he is one.

@@ -17,7 +17,8 @@ type flights struct {
 
 // flightKey says which requests are equal.
 type flightKey struct {
-	by          checkout.Requester
+	caller      string // as those of checkout.Requester
+	user        string
 	requestID   string
 	fingerprint [32]byte
 	refused     bool

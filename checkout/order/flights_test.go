@@ -11,17 +11,17 @@ import (
 
 func TestEqualRequestsShareOneFlight(t *testing.T) {
 	var f flights
-	key := flightKey{by: checkout.Requester{Caller: "shop"}, requestID: "r1"}
+	key := flightKey{caller: "shop", requestID: "r1"}
 	first, leads := f.join(key)
 	require.True(t, leads)
 	second, leads := f.join(key)
 	require.False(t, leads)
 	for _, other := range []flightKey{
-		{by: checkout.Requester{Caller: "other"}, requestID: "r1"},
-		{by: checkout.Requester{Caller: "shop", User: "user:1"}, requestID: "r1"},
-		{by: checkout.Requester{Caller: "shop"}, requestID: "r2"},
-		{by: checkout.Requester{Caller: "shop"}, requestID: "r1", fingerprint: [32]byte{1}},
-		{by: checkout.Requester{Caller: "shop"}, requestID: "r1", refused: true},
+		{caller: "other", requestID: "r1"},
+		{caller: "shop", user: "user:1", requestID: "r1"},
+		{caller: "shop", requestID: "r2"},
+		{caller: "shop", requestID: "r1", fingerprint: [32]byte{1}},
+		{caller: "shop", requestID: "r1", refused: true},
 	} {
 		_, leads := f.join(other)
 		require.True(t, leads, "%v is another request", other)
@@ -43,7 +43,7 @@ func TestEqualRequestsShareOneFlight(t *testing.T) {
 
 func TestAPanicAnswersThoseThatWait(t *testing.T) {
 	var f flights
-	key := flightKey{by: checkout.Requester{Caller: "shop"}, requestID: "r1"}
+	key := flightKey{caller: "shop", requestID: "r1"}
 	first, _ := f.join(key)
 	joined, _ := f.join(key)
 	require.Panics(t, func() {

@@ -101,7 +101,7 @@ func (s *Service) Place(ctx context.Context, request Request) (checkout.Order, e
 	}
 	fingerprint := checkout.Fingerprint(request.Lines, request.Attempt, request.Card.Number.Last4())
 	// Equal requests inside this process are one: they share its work and its answer.
-	key := flightKey{request.By, request.RequestID, fingerprint, request.Refusal != nil, request.Guest}
+	key := flightKey{request.By.Caller, request.By.User, request.RequestID, fingerprint, request.Refusal != nil, request.Guest}
 	flight, first := s.flights.join(key)
 	if !first {
 		return flight.wait(ctx)

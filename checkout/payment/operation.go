@@ -92,7 +92,7 @@ func (c *Charge) most(kind Kind) (int64, error) {
 	switch kind {
 	case Capture, Void:
 		if c.State != Authorized {
-			return 0, ErrState
+			return 0, StateError{c.State}
 		}
 		if c.Ending != NoOperation {
 			return 0, ErrEnding
@@ -100,7 +100,7 @@ func (c *Charge) most(kind Kind) (int64, error) {
 		return c.Amount.Minor, nil
 	case Refund:
 		if c.State != Approved {
-			return 0, ErrState
+			return 0, StateError{c.State}
 		}
 		return c.Refundable(), nil
 	}
@@ -109,7 +109,7 @@ func (c *Charge) most(kind Kind) (int64, error) {
 
 // End returns the charge and the operation after the acquirer's answer; rejection is nil if it agreed. An answer
 // that comes twice is ErrDecided, and changes nothing. The operation must be one of this charge. A capture that the
-// acquirer refused because the authorization has ended leaves the charge Authorized: Lapsed ends it.
+// acquirer refused because the authorization has ended leaves the charge Authorized, and Lapsed ends it.
 func (c Charge) End(operation Operation, rejection *Rejection, now time.Time) (Charge, Operation, error) {
 	if operation.Outcome != Open {
 		return c, operation, ErrDecided

@@ -15,14 +15,20 @@
 //
 //	payment.go    Charge: its state and figures
 //	operation.go  Operation: a capture, a void or a refund, from its acceptance to its end
+//	expiry.go     the end of an authorization that nobody captured
 //	apply.go      Apply: what an acquirer's answer changes
 //	event.go      Event: one change, for the merchant's feed
+//	figures.go    statistics, balances and movements, as the changes add up
+//	publications.go  Publications: the changes that others are told of
 //	request.go    the ids of requests, and what is kept of a card
+//	payout.go     Payout: what goes from a balance to the merchant's account
 //	store.go      what a store promises
+//	acquirer.go   what an acquirer promises
 package payment
 
 import (
 	"errors"
+	"strings"
 	"time"
 
 	"codebank.dev/platform/id"
@@ -63,6 +69,28 @@ var states = [...]string{"UNSPECIFIED", "PENDING", "REJECTED", "AUTHORIZED", "AP
 // String returns the state as the wire names it.
 func (s State) String() string { return nameOf(states[:], int(s)) }
 
+// ModeOf returns the mode with a name in lower case, as secrets and addresses have it.
+func ModeOf(name string) (Mode, bool) {
+	number := numberOf(modes[:], name)
+	return Mode(number), number > 0
+}
+
+// StateOf returns the state with a name in lower case, as addresses have it.
+func StateOf(name string) (State, bool) {
+	number := numberOf(states[:], name)
+	return State(number), number > 0
+}
+
+// numberOf returns the place of a name that is written in lower case; 0 if it is none, or that of no value.
+func numberOf(names []string, lower string) uint8 {
+	for i := 1; i < len(names); i++ {
+		if strings.ToLower(names[i]) == lower {
+			return uint8(i)
+		}
+	}
+	return 0
+}
+
 func nameOf(names []string, number int) string {
 	if number >= len(names) {
 		number = 0
@@ -96,6 +124,8 @@ type Charge struct {
 	Rejection Rejection
 	// ExpiresAt is when an authorization ends by itself; zero unless the charge was authorized.
 	ExpiresAt time.Time
+	// Purchase is what the acquirer calls an approved charge, purchases/{uuid}; empty in test mode.
+	Purchase string
 	// Version counts the changes, from 1.
 	Version int64
 
@@ -119,7 +149,21 @@ type Decision struct {
 	Rejection Rejection
 	// ExpiresAt is set when a charge was authorized only.
 	ExpiresAt time.Time
+	// Purchase is what the acquirer calls a charge that it approved; empty in test mode.
+	Purchase string
+	// Lapsed says that the authorization has ended without a capture, as the acquirer knows it. It comes with the
+	// answer to a question after it (ExpiryID), and with the refusal of an operation that came too late.
+	Lapsed bool
 }
+
+// StateError is ErrState with the state that the charge is in.
+type StateError struct{ State State }
+
+// Error implements error.
+func (e StateError) Error() string { return ErrState.Error() + ": " + e.State.String() }
+
+// Is reports whether target is ErrState.
+func (e StateError) Is(target error) bool { return target == ErrState }
 
 // Why a charge stays as it is.
 var (
@@ -127,14 +171,14 @@ var (
 	ErrDecided = errors.New("payment: the charge is decided")
 	// ErrPending says that the charge must be decided first.
 	ErrPending = errors.New("payment: the charge is not decided")
-	// ErrState says that a charge in this state has no such change.
+	// ErrState says that a charge in this state has no such change. Which state it is says StateError.
 	ErrState = errors.New("payment: not in this state")
 	// ErrEnding says that a capture or a void is under way.
 	ErrEnding = errors.New("payment: a capture or a void is under way")
 	// ErrAmount says that an amount is not positive, of another currency, or more than there is.
 	ErrAmount = errors.New("payment: more than there is")
-	// ErrEarly says that the authorization has not expired.
-	ErrEarly = errors.New("payment: the authorization has not expired")
+	// ErrEarly says that the authorization has not ended.
+	ErrEarly = errors.New("payment: the authorization has not ended")
 )
 
 // Proposal is what a merchant asks for.
@@ -166,6 +210,9 @@ func (c Charge) Decided(decision Decision, now time.Time) (Charge, error) {
 	if c.State != Pending {
 		return c, ErrDecided
 	}
+	if decision.Approved {
+		c.Purchase = decision.Purchase
+	}
 	switch {
 	case !decision.Approved:
 		c.State, c.Rejection = Rejected, decision.Rejection
@@ -175,24 +222,6 @@ func (c Charge) Decided(decision Decision, now time.Time) (Charge, error) {
 		c.State, c.ExpiresAt = Authorized, decision.ExpiresAt
 	}
 	c.DecidedAt = now
-	return c.changed(now), nil
-}
-
-// Lapsed returns the charge after its authorization has ended by itself. The bank decides when that is: the caller
-// has asked it. A capture or a void that is under way is answered first. Errors: ErrPending, ErrState, ErrEnding,
-// ErrEarly.
-func (c Charge) Lapsed(now time.Time) (Charge, error) {
-	switch {
-	case c.State == Pending:
-		return c, ErrPending
-	case c.State != Authorized:
-		return c, ErrState
-	case c.Ending != NoOperation:
-		return c, ErrEnding
-	case now.Before(c.ExpiresAt):
-		return c, ErrEarly
-	}
-	c.State = Expired
 	return c.changed(now), nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"codebank.dev/platform/auditlog"
 	"codebank.dev/platform/fault"
 	"codebank.dev/platform/id"
 	"codebank.dev/platform/outbox"
@@ -44,21 +45,44 @@ type OperationRequest struct {
 	// Record returns what asks the processor for a decision. Its ID is that of the operation. It is called with the
 	// charge locked, so it must only calculate.
 	Record func(Charge, Operation) (outbox.Row, error)
+	// Audit is a record of the audit log that is committed with a refund; nil for none.
+	Audit *auditlog.Record
 }
 
-// Result is the acquirer's answer to a charge, or to an operation on it.
+// Result is the acquirer's answer to a charge, to an operation on it, to the question whether it has expired, or to a
+// payout.
 type Result struct {
+	// Charge is zero if the answer is to a payout.
 	Charge id.ID
-	// Operation is zero if the answer is to the charge itself.
+	// Operation is zero unless the answer is to an operation.
 	Operation id.ID
-	Decision  Decision
-	At        time.Time
+	// Expiry says that the answer is to the question of ExpiryID.
+	Expiry bool
+	// Payout is zero unless the answer is to a payout.
+	Payout   id.ID
+	Decision Decision
+	At       time.Time
+}
+
+// Request returns the id of the request that is answered, which is that of its record.
+func (r *Result) Request() id.ID {
+	switch {
+	case !r.Payout.IsZero():
+		return r.Payout
+	case r.Expiry:
+		return ExpiryID(r.Charge)
+	case r.Operation.IsZero():
+		return r.Charge
+	}
+	return r.Operation
 }
 
 // Page asks for a part of an owner's charges, the newest first.
 type Page struct {
 	// State is the only state that is wanted; zero for all.
 	State State
+	// From and To are when the charges were accepted: From is inclusive, To exclusive. Zero is no bound.
+	From, To time.Time
 	// Size is how many charges to return at most.
 	Size int
 	// After is the last charge of the page before; nil for the first page.
@@ -70,6 +94,15 @@ type Place struct {
 	// CreatedAtMicros is microseconds since 1970, UTC.
 	CreatedAtMicros int64
 	ID              id.ID
+}
+
+// Behind returns the place behind which the page begins; nil for the newest charge.
+func (p *Page) Behind() *Place {
+	end := Place{CreatedAtMicros: p.To.UnixMicro()}
+	if p.To.IsZero() || p.After != nil && p.After.CreatedAtMicros < end.CreatedAtMicros {
+		return p.After
+	}
+	return &end // No id comes before the zero one, so nothing of that time is behind it.
 }
 
 // Store keeps charges. Each call is one commit. It is safe for concurrent use, also by several processes. Its errors
@@ -93,8 +126,8 @@ type Store interface {
 
 // Keys are the keys of sealed card data, for the processor. It is safe for concurrent use.
 type Keys interface {
-	// Key returns the key of a charge that is not decided. Error: ErrNoKey.
-	Key(ctx context.Context, charge id.ID) ([]byte, error)
+	// KeysOf returns the keys of those charges that are not decided.
+	KeysOf(ctx context.Context, charges []id.ID) (map[id.ID][]byte, error)
 }
 
 // Why a request is refused, or cannot be answered yet.
@@ -105,6 +138,4 @@ var (
 		"The Idempotency-Key was used before, with another request.").In(KeyHeader)
 	// ErrRunning says that the same request is still being accepted. Its HTTP status is 409.
 	ErrRunning = fault.New(fault.Aborted, "REQUEST_RUNNING", "The same request is being worked on. Send it again in a moment.").After(time.Second)
-	// ErrNoKey says that the charge is decided, or that there is no such charge.
-	ErrNoKey = fault.New(fault.NotFound, "CHARGE_NOT_FOUND", "There is no such charge.")
 )

@@ -15,6 +15,8 @@ var (
 	listOfOwner  = listing("", "o.owner = $1", "")
 	listOfCaller = listing("", "o.caller = $2", "")
 	listOfStore  = listing("", "o.store_slug = $3", "")
+	// listOfStores reads a page of each store of a merchant.
+	listOfStores = listing("", "o.store_slug = s.slug", "unnest($12::text[]) AS s (slug) CROSS JOIN LATERAL")
 	// listAll reads a page of each store. It finds the stores by steps through the index: orders refer to
 	// no table of stores.
 	listAll = listing(`WITH RECURSIVE s AS (
@@ -31,7 +33,8 @@ func listing(with, key, each string) string {
 		chosen = ` AND (o.created_at, o.id) < ($4, $5) AND o.created_at >= $6
 			AND ($1 = '' OR o.owner = $1) AND ($2 = '' OR o.caller = $2) AND ($3 = '' OR o.store_slug = $3)
 			AND (cardinality($7::smallint[]) = 0 OR o.state = ANY ($7)) AND ($8 = '' OR o.currency = $8)
-			AND o.total_minor >= $9 AND ($10 = 0 OR o.total_minor <= $10)`
+			AND o.total_minor >= $9 AND ($10 = 0 OR o.total_minor <= $10)
+			AND (cardinality($12::text[]) = 0 OR o.store_slug = ANY ($12))`
 		newest = ` ORDER BY o.created_at DESC, o.id DESC LIMIT $11`
 	)
 	return with + ` SELECT ` + columns + ` FROM (
@@ -55,6 +58,8 @@ func (s *Store) List(ctx context.Context, query checkout.OrderQuery) ([]checkout
 		sql = listOfCaller
 	case filter.Store != "":
 		sql = listOfStore
+	case len(query.Scope.Stores) > 0:
+		sql = listOfStores
 	}
 	if before.PlacedAt.IsZero() {
 		// No order has the zero id, so the end is exclusive.
@@ -71,5 +76,5 @@ func (s *Store) List(ctx context.Context, query checkout.OrderQuery) ([]checkout
 		currency = filter.Currency.String()
 	}
 	return collect(ctx, s, scanOrder, sql, query.Scope.Owner, query.Scope.Caller, filter.Store, before.PlacedAt, [16]byte(before.ID),
-		filter.Start, states, currency, filter.MinTotal, filter.MaxTotal, query.Limit)
+		filter.Start, states, currency, filter.MinTotal, filter.MaxTotal, query.Limit, append([]string{}, query.Scope.Stores...))
 }

@@ -62,6 +62,17 @@ func (s *Store) Merchants(ctx context.Context, by checkout.Actor, after string, 
 	return collect(ctx, s, scanMerchant, listMerchants, actor(by, after, limit)...)
 }
 
+// maxStores bounds the stores of StoresFor.
+const maxStores = 1000
+
+// storesFor are the stores of the merchants that an actor acts for.
+const storesFor = `SELECT s.slug FROM stores s JOIN merchants m ON m.slug = s.merchant WHERE ` + actsFor + ` ORDER BY s.slug LIMIT $4`
+
+// StoresFor implements merchant.Stores.
+func (s *Store) StoresFor(ctx context.Context, by checkout.Actor) ([]string, error) {
+	return collect(ctx, s, pgx.RowTo[string], storesFor, actor(by, maxStores)...)
+}
+
 // merchantFor locks a merchant that an actor acts for; checkout.ErrNoMerchant when there is none.
 func merchantFor(ctx context.Context, tx pgx.Tx, by checkout.Actor, slug string) (checkout.Merchant, error) {
 	rows, err := tx.Query(ctx, lockedMerchant, actor(by, slug)...)

@@ -46,11 +46,11 @@ func (s *Store) Secret(ctx context.Context, name string, random io.Reader) ([]by
 	if _, err := io.ReadFull(random, proposal); err != nil {
 		return nil, err
 	}
-	if _, err := s.pool.Exec(ctx, "INSERT INTO secrets (name, value) VALUES ($1, $2) ON CONFLICT DO NOTHING", name, proposal); err != nil {
+	if _, err := s.pool.Exec(ctx, "INSERT INTO "+s.secrets+" (name, value) VALUES ($1, $2) ON CONFLICT DO NOTHING", name, proposal); err != nil {
 		return nil, translate(err)
 	}
 	s.failpoint.At(failpoints.SecretStored)
 	var value []byte
-	err := s.pool.QueryRow(ctx, "SELECT value FROM secrets WHERE name = $1", name).Scan(&value)
+	err := s.pool.QueryRow(ctx, "SELECT value FROM "+s.secrets+" WHERE name = $1", name).Scan(&value)
 	return value, translate(err)
 }

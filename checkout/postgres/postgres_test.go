@@ -46,7 +46,8 @@ func openDatabase(t testing.TB) *database {
 
 func (d *database) empty(t testing.TB) checkouttest.Store {
 	t.Helper()
-	_, err := d.conn.Exec(t.Context(), "TRUNCATE orders, order_items, refunds, products, stores, merchants, merchant_members, merchant_secrets, merchant_sequences, acts")
+	_, err := d.conn.Exec(t.Context(), "TRUNCATE orders, order_items, refunds, products, stores, merchants, merchant_members, merchant_secrets, merchant_sequences, acts, "+
+		"webhook_endpoints, webhook_secrets, webhook_cursors, webhook_deliveries, webhook_attempts")
 	require.NoError(t, err)
 	return d.store
 }
@@ -129,6 +130,7 @@ func TestStoresFromBeforeHaveAMerchant(t *testing.T) {
 		require.NoError(t, err, statement)
 	}
 	for _, statement := range []string{
+		"DROP TABLE webhook_endpoints, webhook_secrets, webhook_cursors, webhook_deliveries, webhook_attempts",
 		"DROP TABLE charges, charge_operations, charge_keys, charge_requests, merchant_sequences, charge_events, charge_outbox, charge_offsets CASCADE",
 		"DROP FUNCTION guard_charges, guard_charge_operations, guard_new_charge_operations, guard_charge_keys, guard_deleted_charge_keys, " +
 			"guard_charge_events, guard_unchanging CASCADE",

@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -8,7 +9,10 @@ import (
 
 	"codebank.dev/checkout"
 	"codebank.dev/checkout/failpoints"
+	"codebank.dev/platform/auditlog"
+	"codebank.dev/platform/auditlog/table"
 	"codebank.dev/platform/id"
+	"codebank.dev/platform/principal"
 	"github.com/jackc/pgx/v5"
 )
 
@@ -94,6 +98,7 @@ func lockedRefunds(ctx context.Context, tx pgx.Tx, order checkout.ID) ([]checkou
 // writeRefunds writes what a change of an ended order's refunds has changed. taken says that the request of
 // a new refund has one already; nothing is written then.
 func writeRefunds(ctx context.Context, tx pgx.Tx, before, after *checkout.Order) (taken bool, err error) {
+	var records []auditlog.Record
 	for i := range after.Refunds {
 		r := &after.Refunds[i]
 		known := before.Refund(r.ID)
@@ -104,6 +109,7 @@ func writeRefunds(ctx context.Context, tx pgx.Tx, before, after *checkout.Order)
 			if err != nil || done.RowsAffected() == 0 {
 				return err == nil, err
 			}
+			records = append(records, refundRecord(after.ID, r))
 		case *known != *r:
 			if _, err := tx.Exec(ctx, updateRefund, [16]byte(r.ID), int16(r.State), r.Reversal, r.Refusal.Reason, r.Refusal.Message,
 				r.Tries, nullTime(r.NextAt), nullTime(r.EndedAt)); err != nil {
@@ -114,7 +120,18 @@ func writeRefunds(ctx context.Context, tx pgx.Tx, before, after *checkout.Order)
 	if before.State != after.State || before.Refunded() != after.Refunded() {
 		_, err = tx.Exec(ctx, updateRefunded, [16]byte(after.ID), int16(after.State), after.Refunded())
 	}
+	if err == nil {
+		err = table.Append(ctx, tx, records...) // Last, because it locks the head of the log.
+	}
 	return false, err
+}
+
+// refundRecord is the record of a new refund.
+func refundRecord(order checkout.ID, r *checkout.Refund) auditlog.Record {
+	return auditlog.Record{
+		At: r.CreatedAt, Act: checkout.ActRefundOrder, WhoKind: cmp.Or(r.AskedAs, principal.Nobody.String()), Who: r.AskedBy,
+		What: "orders/" + order.String() + "/refunds/" + r.ID.String(), Trace: r.TraceID, Result: auditlog.ResultOK,
+	}
 }
 
 // ClaimRefunds implements checkout.RefundClaims.

@@ -82,6 +82,8 @@ type Config struct {
 type Store struct {
 	pool      *database.Pool
 	failpoint failpoint.Hook
+	// secrets is the table of the secrets that the program's replicas share.
+	secrets string
 }
 
 // Open prepares a Store. It does not connect: a database that is away shows in the
@@ -95,7 +97,25 @@ func Open(ctx context.Context, config Config) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Store{pool: pool, failpoint: config.Failpoint}, nil
+	return &Store{pool: pool, failpoint: config.Failpoint, secrets: "secrets"}, nil
+}
+
+// merchantNeeds is what OpenMerchants does with the tables.
+var merchantNeeds = database.Needs{
+	"merchants": "SELECT", "merchant_members": "SELECT", "merchant_secrets": "SELECT UPDATE", "charge_secrets": "SELECT INSERT",
+}
+
+// OpenMerchants is Open for the payment gateway, which finds out whose a secret is and who acts for a merchant. Its
+// role may read merchants, members and secrets, shares secrets with its replicas, and does nothing else that a Store does.
+func OpenMerchants(ctx context.Context, config Config) (*Store, error) {
+	pool, err := database.Open(ctx, database.Config{
+		URL: config.URL, ApplicationName: "payment-gateway-merchants", MaxConnections: config.MaxConnections, Settings: settings,
+		Needs: merchantNeeds,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &Store{pool: pool, failpoint: config.Failpoint, secrets: "charge_secrets"}, nil
 }
 
 // Close ends all connections after the calls in flight have ended.

@@ -9,6 +9,7 @@ import (
 	"codebank.dev/checkout"
 	"codebank.dev/checkout/checkouttest"
 	"codebank.dev/checkout/postgres"
+	"codebank.dev/native/await"
 	stackpostgres "codebank.dev/native/postgres"
 	"codebank.dev/native/postgres/postgrestest"
 	"codebank.dev/platform/fault"
@@ -164,7 +165,7 @@ func TestADatabaseThatIsAwayIsUnavailableAndComesBack(t *testing.T) {
 	require.Equal(t, fault.Unavailable, fault.CodeOf(store.Ready(t.Context())))
 
 	require.NoError(t, server.Restart(t.Context()))
-	require.Eventually(t, func() bool {
+	await.Until(t, func() bool {
 		found, err := store.ByID(t.Context(), checkouttest.Program("shop"), order.ID)
 		return err == nil && found.ID == order.ID
 	}, 30*time.Second, 10*time.Millisecond)

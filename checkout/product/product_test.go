@@ -13,6 +13,7 @@ import (
 	"codebank.dev/checkout/clock"
 	"codebank.dev/checkout/inmem"
 	"codebank.dev/checkout/product"
+	"codebank.dev/native/await"
 	"codebank.dev/platform/fault"
 	"github.com/stretchr/testify/require"
 )
@@ -216,7 +217,7 @@ func TestTheCatalogueIsRefreshedBesideTheCalls(t *testing.T) {
 	var running sync.WaitGroup
 	running.Go(func() { cache.Run(ctx, slog.New(slog.DiscardHandler)) })
 	require.NoError(t, store.Seed(t.Context(), checkouttest.Seeds(), checkouttest.Start()))
-	require.Eventually(t, func() bool {
+	await.Until(t, func() bool {
 		page, err := cache.List(t.Context(), "", 10)
 		return err == nil && len(page) == 3
 	}, product.MaxAge, time.Millisecond)

@@ -27,7 +27,9 @@ func (s *Server) ListOrders(ctx context.Context, in *checkoutv1.ListOrdersReques
 	if err != nil {
 		return nil, err
 	}
-	request.By = requester(ctx)
+	if request.By, err = s.lister(ctx, request.Filter.Store); err != nil {
+		return nil, err
+	}
 	binding := listBinding(&request)
 	if in.GetPageToken() != "" {
 		position, err := s.Pages.Read(in.GetPageToken(), binding...)
@@ -48,6 +50,20 @@ func (s *Server) ListOrders(ctx context.Context, in *checkoutv1.ListOrdersReques
 		out.NextPageToken = s.Pages.Issue(positionBytes(next), binding...)
 	}
 	return out, nil
+}
+
+// lister returns who lists orders, of a store if one is named. A user who names a store that he acts for lists as its
+// merchant; otherwise he lists his own orders.
+func (s *Server) lister(ctx context.Context, store string) (checkout.Requester, error) {
+	by, err := s.merchantly(ctx, requester(ctx))
+	if err != nil || by.User == "" || store == "" {
+		return by, err
+	}
+	stores, err := s.Stores.StoresFor(ctx, actor(ctx))
+	if err == nil && slices.Contains(stores, store) {
+		by.IsMerchant, by.Stores = true, []string{store}
+	}
+	return by, err
 }
 
 // listRequest reads a request, but neither its page token nor who makes it.
@@ -118,7 +134,7 @@ func listBinding(request *order.ListRequest) []string {
 	}
 	return []string{
 		checkoutv1.CheckoutService_ListOrders_FullMethodName,
-		strconv.FormatBool(scope.All), scope.Owner, scope.Caller, request.User,
+		strconv.FormatBool(scope.All), scope.Owner, scope.Caller, strings.Join(scope.Stores, ","), request.User,
 		states.String(), filter.Start.Format(time.RFC3339Nano), filter.End.Format(time.RFC3339Nano), filter.Store, currency,
 		strconv.FormatInt(filter.MinTotal, 10), strconv.FormatInt(filter.MaxTotal, 10),
 	}

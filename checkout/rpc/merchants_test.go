@@ -10,6 +10,7 @@ import (
 	"codebank.dev/checkout/checkouttest"
 	"codebank.dev/checkout/merchant"
 	"codebank.dev/checkout/product"
+	"codebank.dev/native/await"
 	"codebank.dev/platform/fault"
 	"codebank.dev/platform/id"
 	"codebank.dev/platform/serve"
@@ -95,6 +96,9 @@ func TestWhatASecretMayDo(t *testing.T) {
 			"CreateProduct":  {200, 403, 404},
 			"UpdateProduct":  {200, 403, 404},
 			"RetireProduct":  {404, 403, 404},
+			"GetOrder":       {404, 403, 404},
+			"ListOrders":     {200, 403, 200},
+			"RefundOrder":    {404, 403, 404},
 		}[method]
 		if !ok {
 			want = [3]int{403, 403, 403}
@@ -111,7 +115,7 @@ func TestWhatASecretMayDo(t *testing.T) {
 			seen++
 		}
 	}
-	require.Equal(t, 3*(15+4), seen)
+	require.Equal(t, 3*(15+6), seen)
 	_, err := checkoutv1.NewMerchantServiceClient(conn).CreateSecret(with(t.Context(), "Bearer "+ofPaper[live]),
 		&checkoutv1.CreateSecretRequest{RequestId: "r1", Parent: "merchants/paper", Mode: live})
 	require.Equal(t, fault.PermissionDenied, fault.CodeOf(serve.FromStatus(err)))
@@ -222,7 +226,7 @@ func TestAProductIsSoldChangedAndRetired(t *testing.T) {
 	require.NoError(t, err)
 	p := made.GetProduct()
 	require.Equal(t, "merchants/paper", p.GetMerchant())
-	require.Eventually(t, func() bool {
+	await.Until(t, func() bool {
 		for _, name := range []string{"products/globe", "products/" + p.GetId()} {
 			found, err := client.FindProduct(t.Context(), &checkoutv1.FindProductRequest{Name: name})
 			if err != nil || !proto.Equal(found.GetProduct(), p) {
@@ -245,7 +249,7 @@ func TestAProductIsSoldChangedAndRetired(t *testing.T) {
 	retired, err := client.RetireProduct(ctx, &checkoutv1.RetireProductRequest{RequestId: "r4", Name: "products/globe"})
 	require.NoError(t, err)
 	require.True(t, retired.GetProduct().GetRetired())
-	require.Eventually(t, func() bool {
+	await.Until(t, func() bool {
 		_, err := s.shop.GetProduct(t.Context(), &checkoutv1.GetProductRequest{Name: "products/globe"})
 		return err != nil && fault.CodeOf(serve.FromStatus(err)) == fault.NotFound
 	}, 5*product.MaxAge, product.MaxAge/100)

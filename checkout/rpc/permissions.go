@@ -12,7 +12,8 @@ import (
 const Shops = "shops"
 
 // Permissions says who may call the services. Operators see every order, have any refunded, and place none. A
-// program has refunded what was placed under its own request ids; a customer asks his shop.
+// program has refunded what was placed under its own request ids, and a merchant's program what his stores have sold; a
+// customer asks his shop, unless he is a member of the merchant.
 func Permissions() permission.Table {
 	catalogue := permission.Rule{Anybody: true, Whose: permission.NoData}
 	table := permission.Table{
@@ -22,15 +23,15 @@ func Permissions() permission.Table {
 			Role: permission.RoleCustomer, Services: Shops, Whose: permission.Own, Acts: true,
 		},
 		checkoutv1.CheckoutService_GetOrder_FullMethodName: {
-			Role: permission.RoleCustomer, Services: Shops, Operators: true, Whose: permission.Own,
+			Role: permission.RoleCustomer, Services: Shops, Operators: true, Merchants: true, Whose: permission.Own,
 		},
 		// The secret says whose order it is.
 		checkoutv1.CheckoutService_GetGuestOrder_FullMethodName: {Anybody: true, Whose: permission.Own},
 		checkoutv1.CheckoutService_RefundOrder_FullMethodName: {
-			Services: Shops, Operators: true, Whose: permission.Own, Acts: true,
+			Role: permission.RoleCustomer, Services: Shops, Operators: true, Merchants: true, Whose: permission.Own, Acts: true,
 		},
 		checkoutv1.CheckoutService_ListOrders_FullMethodName: {
-			Role: permission.RoleCustomer, Services: Shops, Operators: true, Whose: permission.Own,
+			Role: permission.RoleCustomer, Services: Shops, Operators: true, Merchants: true, Whose: permission.Own,
 		},
 		checkoutv1.CatalogueService_SearchProducts_FullMethodName: catalogue,
 		checkoutv1.CatalogueService_FindProduct_FullMethodName:    catalogue,

@@ -12,12 +12,21 @@ import (
 
 // RefundOrder implements checkoutv1.CheckoutServiceServer.
 func (s *Server) RefundOrder(ctx context.Context, in *checkoutv1.RefundOrderRequest) (*checkoutv1.RefundOrderResponse, error) {
-	by, subject := requester(ctx), serve.Principal(ctx)
+	by, err := s.merchantly(ctx, requester(ctx))
+	if err != nil {
+		return nil, err
+	}
+	subject := serve.Principal(ctx)
+	if by.User != "" { // A user has refunded what his stores have sold.
+		if by.Stores, err = s.Stores.StoresFor(ctx, actor(ctx)); err != nil {
+			return nil, err
+		}
+	}
 	order, made, err := s.Refunds.Refund(ctx, refund.Request{
 		By: by, Order: in.GetName(),
 		RefundRequest: checkout.RefundRequest{
 			Caller: by.Caller, RequestID: in.GetRequestId(), AskedBy: subject.Namespace(), TraceID: serve.TraceID(ctx),
-			Asked: in.GetAmountMinor(), Reason: in.GetReason(),
+			Asked: in.GetAmountMinor(), Reason: in.GetReason(), AskedAs: subject.Kind.String(),
 		},
 	})
 	if err != nil {

@@ -23,6 +23,7 @@ import (
 	"codebank.dev/checkout/product"
 	"codebank.dev/checkout/refund"
 	"codebank.dev/checkout/rpc"
+	"codebank.dev/native/await"
 	"codebank.dev/platform/fault"
 	"codebank.dev/platform/permission"
 	"codebank.dev/platform/serve"
@@ -47,7 +48,7 @@ func start(t testing.TB) *service {
 	t.Helper()
 	s := startBehind(t, func(*serve.WallsConfig) {})
 	// Users place orders once it is known which sessions have ended.
-	require.Eventually(t, func() bool {
+	await.Until(t, func() bool {
 		_, err := s.shop.PlaceOrder(s.as(t, ada), &checkoutv1.PlaceOrderRequest{})
 		return fault.CodeOf(err) == fault.InvalidArgument
 	}, time.Minute, 5*time.Millisecond)
@@ -87,7 +88,7 @@ func startBehind(t testing.TB, change func(*serve.WallsConfig)) *service {
 		Refunds: &refund.Service{Orders: orders, Random: rand.Reader, Refunder: &refund.Refunder{
 			Acquirer: s.bank, Pending: orders, Claims: orders, Clock: clock.System{}, Logger: slog.New(slog.DiscardHandler), Limits: checkouttest.Limits(),
 		}},
-		Pages: pages,
+		Stores: s.store, Pages: pages,
 	})
 	acts, products := &rpc.Acts{Address: server.Address, Clock: clock.System{}}, &product.Service{Catalogue: catalogue}
 	checkoutv1.RegisterMerchantServiceServer(server, &rpc.MerchantServer{

@@ -68,7 +68,7 @@ func TestWhoMayCallWhat(t *testing.T) {
 				Request: func(wallstest.Caller) proto.Message {
 					return &checkoutv1.RefundOrderRequest{Name: byShop, RequestId: uuid.NewString(), AmountMinor: 1}
 				},
-				Cells: "403 403 200 403 200 401 401 401 401 401 401 401 403",
+				Cells: "200 404 200 403 200 401 401 401 401 401 401 401 403", // Ada is a member of the store's merchant.
 			},
 			{
 				Method:  checkoutv1.CheckoutService_ListOrders_FullMethodName,
@@ -108,6 +108,8 @@ func orderRows() []wallstest.Row {
 		row(checkoutv1.CheckoutService_GetProduct_FullMethodName, &checkoutv1.GetProductRequest{Name: "products/atlas"}),
 		row(checkoutv1.CheckoutService_PlaceOrder_FullMethodName, request("r1", checkouttest.VisaNumber)),
 		row(checkoutv1.CheckoutService_GetOrder_FullMethodName, &checkoutv1.GetOrderRequest{Name: "orders/" + ada}),
+		row(checkoutv1.CheckoutService_ListOrders_FullMethodName, &checkoutv1.ListOrdersRequest{}),
+		row(checkoutv1.CheckoutService_RefundOrder_FullMethodName, &checkoutv1.RefundOrderRequest{Name: "orders/" + ada, RequestId: "f1"}),
 	}
 }
 

@@ -4,6 +4,7 @@
 package sandbox
 
 import (
+	"strings"
 	"time"
 
 	"codebank.dev/platform/field"
@@ -40,6 +41,7 @@ const (
 	ReasonInvalidMonth  = "INVALID_EXPIRY_MONTH"
 	ReasonInvalidYear   = "INVALID_EXPIRY_YEAR"
 	ReasonInvalidCVV    = "INVALID_CVV"
+	ReasonInvalidHolder = "INVALID_HOLDER_NAME"
 	ReasonDoNotHonor    = "DO_NOT_HONOR"
 	ReasonDuplicate     = "DUPLICATE"
 )
@@ -48,6 +50,7 @@ var (
 	invalidNumber = Decision{Code: "14", Reason: ReasonInvalidNumber, Message: "invalid credit card number"}
 	invalidMonth  = Decision{Code: "14", Reason: ReasonInvalidMonth, Message: "invalid expiration month"}
 	invalidYear   = Decision{Code: "54", Reason: ReasonInvalidYear, Message: "invalid expiration year"}
+	invalidHolder = Decision{Code: "14", Reason: ReasonInvalidHolder, Message: "invalid card holder name"}
 	invalidCVV    = Decision{Code: "14", Reason: ReasonInvalidCVV, Message: "invalid security code"}
 	aboveLimit    = Decision{Code: "61", Reason: "OVER_PURCHASE_LIMIT", Message: "you dont have limit for this transaction"}
 	belowLeast    = Decision{Code: "13", Reason: "AMOUNT_BELOW_MINIMUM", Message: "the amount must be greater than 1"}
@@ -87,6 +90,17 @@ var magics = []Magic{
 	{"4000000000000119", 15, approved, true},
 }
 
+// Payout returns the decision on a payout: it is paid, except that the test amount of ACCOUNT_CLOSED fails.
+func Payout(amount money.Amount) Decision {
+	const closed = "ACCOUNT_CLOSED"
+	for i := range magics {
+		if magics[i].Decision.Reason == closed && magics[i].isAmount(amount.Minor, unitOf(amount.Currency)) {
+			return magics[i].Decision
+		}
+	}
+	return approved
+}
+
 // magicAmount is the amount of the test amounts, in major units.
 const magicAmount = 900
 
@@ -109,6 +123,22 @@ func Decide(request *Request, now time.Time) (decision Decision, ok bool) {
 		}
 	}
 	return approved, true
+}
+
+// Malformed returns the rejection of card data whose field, a path that ends in its name, no card has. Live charges
+// are rejected with it too, so that a merchant reads the same in both modes.
+func Malformed(name string) Decision {
+	switch name[strings.LastIndexByte(name, '.')+1:] {
+	case "expiry_month":
+		return invalidMonth
+	case "expiry_year":
+		return invalidYear
+	case "cvv":
+		return invalidCVV
+	case "holder_name":
+		return invalidHolder
+	}
+	return invalidNumber
 }
 
 // checkCard returns the rejection of card data that no card has, in the order in which a merchant mends it.
@@ -137,8 +167,13 @@ func (m *Magic) matches(request *Request, unit int64) bool {
 	if number, err := pan.Parse(request.Card.Number); err == nil && m.Number == number.Reveal() {
 		return true
 	}
+	return m.isAmount(request.Amount.Minor, unit)
+}
+
+// isAmount reports whether an amount of a currency with so many minor units is the test amount.
+func (m *Magic) isAmount(minor, unit int64) bool {
 	const hundred = 100
-	return unit%hundred == 0 && request.Amount.Minor == magicAmount*unit+m.Hundredths*unit/hundred
+	return unit%hundred == 0 && minor == magicAmount*unit+m.Hundredths*unit/hundred
 }
 
 // unitOf returns the minor units of one major unit.

@@ -1,6 +1,8 @@
 package sandbox_test
 
 import (
+	"fmt"
+	"os"
 	"testing"
 	"time"
 
@@ -99,4 +101,17 @@ func TestEveryReasonHasItsNumberAndItsAmount(t *testing.T) {
 		require.Contains(t, reasons, reason)
 	}
 	require.True(t, decide(t, func(r *sandbox.Request) { r.Amount.Minor = 90_000 }).Approved)
+}
+
+// The document for merchants has every number, amount and answer.
+func TestTheDocumentListsEveryMagicNumber(t *testing.T) {
+	content, err := os.ReadFile("../TESTING.md")
+	require.NoError(t, err)
+	for _, magic := range sandbox.Magics() {
+		code, reason, message := magic.Decision.Code, "`"+magic.Decision.Reason+"`", magic.Decision.Message
+		if magic.TimesOut {
+			code, reason, message = "", "–", "the first try is not answered; the second, some seconds later, is approved"
+		}
+		require.Contains(t, string(content), fmt.Sprintf("\n| `%s` | 900.%02d | %s | %s | %s |\n", magic.Number, magic.Hundredths, code, reason, message))
+	}
 }

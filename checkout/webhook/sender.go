@@ -30,7 +30,7 @@ type Sender struct {
 	now    func() time.Time
 }
 
-// SenderConfig says where messages may go. The zero value is that of a program in production.
+// SenderConfig says where messages may go. The zero value sends to public addresses only, as live mode does.
 type SenderConfig struct {
 	// Allowed are networks that messages may go to although they are not public: a developer's machine, and tests.
 	Allowed []netip.Prefix
@@ -63,9 +63,10 @@ func NewSender(config SenderConfig) *Sender {
 			TLSHandshakeTimeout:    config.Timeout,
 			ResponseHeaderTimeout:  config.Timeout,
 			MaxResponseHeaderBytes: maxAnswerHeader,
-			MaxConnsPerHost:        4,
-			DisableKeepAlives:      true, // The next try looks up the name again.
-			DisableCompression:     true, // A small answer cannot become a large one.
+			// There is no bound for a host: merchants share hosts, and one whose endpoint hangs would keep the others
+			// from theirs. How many messages are on their way to an endpoint is bounded by who sends them.
+			DisableKeepAlives:  true, // The next try looks up the name again.
+			DisableCompression: true, // A small answer cannot become a large one.
 		},
 	}}
 }

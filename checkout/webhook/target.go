@@ -5,7 +5,10 @@ import (
 	"net/netip"
 	"net/url"
 	"slices"
+	"strconv"
 	"syscall"
+
+	"codebank.dev/checkout/payment"
 )
 
 // maxURL is the most bytes of an address.
@@ -22,10 +25,29 @@ var ErrAddress = errors.New("webhook: the endpoint's address is not public")
 func ParseTarget(text string) (*url.URL, error) {
 	target, err := url.Parse(text)
 	if err != nil || len(text) > maxURL || target.Scheme != "https" || target.Hostname() == "" || target.User != nil ||
-		target.Fragment != "" || target.Opaque != "" {
+		target.Fragment != "" || target.Opaque != "" || !isPort(target.Port()) {
 		return nil, ErrURL
 	}
 	return target, nil
+}
+
+// isPort reports whether a text is the number of a port, or empty for the usual one.
+func isPort(text string) bool {
+	number, err := strconv.ParseUint(text, 10, 16)
+	return text == "" || err == nil && number > 0
+}
+
+// livePort is the only port of live endpoints. The network of a cluster lets messages through to no other one.
+const livePort = "443"
+
+// isOpenTo reports whether an endpoint of a mode may have an address. In live mode one that cannot be reached is refused
+// at once: another port, and a literal address that is not public.
+func isOpenTo(mode payment.Mode, target *url.URL) bool {
+	if mode != payment.Live {
+		return true
+	}
+	literal, err := netip.ParseAddr(target.Hostname())
+	return (target.Port() == "" || target.Port() == livePort) && (err != nil || isPublic(literal))
 }
 
 // reserved are networks that are neither private nor local by their address alone, and are no public ones either

@@ -16,6 +16,10 @@ import (
 
 	standard "github.com/standard-webhooks/standard-webhooks/libraries/go"
 	"github.com/stretchr/testify/require"
+
+	"codebank.dev/checkout/payment"
+
+	"codebank.dev/platform/id"
 )
 
 var message = Message{ID: "msg_2v8Xq", Payload: []byte(`{"type":"charge.approved","data":{"amountMinor":1999}}`)}
@@ -150,9 +154,25 @@ func TestATargetIsAnHTTPSAddress(t *testing.T) {
 		require.Equal(t, text, target.String())
 	}
 	for _, text := range []string{"", "http://shop.example/", "https://", "https:///x", "//shop.example", "https:shop.example", "https://u:p@shop.example/",
-		"https://shop.example/#f", "ftp://shop.example", "https://shop.example/\x00", "https://" + strings.Repeat("a", maxURL)} {
+		"https://shop.example/#f", "https://shop.example:65536/", "https://shop.example:0/", "ftp://shop.example", "https://shop.example/\x00", "https://" + strings.Repeat("a", maxURL)} {
 		_, err := ParseTarget(text)
 		require.ErrorIs(t, err, ErrURL, text)
+	}
+}
+
+func TestALiveEndpointIsWhereMessagesCanGo(t *testing.T) {
+	for text, open := range map[string]bool{
+		"https://shop.example/": true, "https://shop.example:443/": true, "https://8.8.8.8/": true, "https://[2606:4700::1111]/": true,
+		"https://shop.example:8443/": false, "https://10.0.0.1/": false, "https://127.0.0.1/": false, "https://[::1]/": false,
+		"https://[::ffff:10.0.0.1]/": false, "https://[fe80::1%25eth0]/": false, "https://169.254.169.254/": false,
+	} {
+		settings := EndpointSettings{URL: text, Types: Outcomes(), Enabled: true}
+		require.NoError(t, settings.Check(payment.Test), text)
+		if open {
+			require.NoError(t, settings.Check(payment.Live), text)
+		} else {
+			require.Equal(t, errLiveTarget, settings.Check(payment.Live), text)
+		}
 	}
 }
 
@@ -312,4 +332,56 @@ func FuzzParse(f *testing.F) {
 			}
 		}
 	})
+}
+
+func FuzzParseKeys(f *testing.F) {
+	f.Add([]byte(strings.Repeat("0f", keyBytes) + "\n"))
+	f.Fuzz(func(t *testing.T, file []byte) {
+		keys, err := ParseKeys(file)
+		if err != nil {
+			require.ErrorIs(t, err, ErrKeys)
+			return
+		}
+		secret := NewSecret()
+		opened, err := keys.Open(id.ID{1}, keys.Seal(id.ID{1}, secret))
+		require.NoError(t, err)
+		require.Equal(t, secret.bytes(), opened.bytes())
+	})
+}
+
+// A key that is replaced opens what it has sealed for as long as it is in the file. What is sealed for one endpoint is
+// no secret of another, and no change of it is one.
+func TestSealedSecretsAreForOneEndpoint(t *testing.T) {
+	first, second := strings.Repeat("0f", keyBytes), strings.Repeat("a5", keyBytes)
+	before, err := ParseKeys([]byte(first))
+	require.NoError(t, err)
+	both, err := ParseKeys([]byte(second + "\n\n" + first + "\n"))
+	require.NoError(t, err)
+	after, err := ParseKeys([]byte(second))
+	require.NoError(t, err)
+	secret := NewSecret()
+	sealed := before.Seal(id.ID{1}, secret)
+	require.NotContains(t, string(sealed), *secret.key)
+	opened, err := both.Open(id.ID{1}, sealed)
+	require.NoError(t, err)
+	require.Equal(t, secret.Reveal(), opened.Reveal())
+	opened, err = after.Open(id.ID{1}, both.Seal(id.ID{1}, secret))
+	require.NoError(t, err)
+	require.Equal(t, secret.Reveal(), opened.Reveal())
+	_, err = after.Open(id.ID{1}, sealed)
+	require.ErrorIs(t, err, ErrSealed)
+	_, err = before.Open(id.ID{2}, sealed)
+	require.ErrorIs(t, err, ErrSealed)
+	for i := range sealed {
+		changed := bytes.Clone(sealed)
+		changed[i] ^= 1
+		_, err := before.Open(id.ID{1}, changed)
+		require.ErrorIs(t, err, ErrSealed)
+		_, err = before.Open(id.ID{1}, sealed[:i])
+		require.ErrorIs(t, err, ErrSealed)
+	}
+	for _, file := range []string{"", "\n", first[1:], first + "0", "zz" + first[2:], strings.Repeat(first+"\n", maxKeys+1)} {
+		_, err := ParseKeys([]byte(file))
+		require.ErrorIs(t, err, ErrKeys, file)
+	}
 }

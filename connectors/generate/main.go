@@ -53,7 +53,11 @@ func run(args []string, out io.Writer) error {
 		return nil
 	}
 	for _, name := range changes {
-		if err := os.WriteFile(filepath.Join(root, filepath.FromSlash(name)), wanted[name], 0o644); err != nil {
+		path := filepath.Join(root, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			return err
+		}
+		if err := os.WriteFile(path, wanted[name], 0o644); err != nil {
 			return err
 		}
 		fmt.Fprintln(out, name)
@@ -74,8 +78,8 @@ func differing(root string, wanted map[string][]byte) []string {
 	return names
 }
 
-// subjects are the folders of schemas that the plug-in knows and that have an index template.
-var subjects = []string{"transactions", "watermarks"}
+// subjects are the folders of schemas that the plug-in knows, with the names of their index templates.
+var subjects = map[string]string{"transactions": "transactions", "watermarks": "watermarks", "charge-events": "charges", "pix-payments": "pix-payments"}
 
 const (
 	statementSink = "sinks/statement-postgres.json"
@@ -85,12 +89,12 @@ const (
 // files returns the content of every file that is made from the schemas, by its path below root.
 func files(root string) (map[string][]byte, error) {
 	wanted := make(map[string][]byte)
-	for _, subject := range subjects {
+	for subject, index := range subjects {
 		fields, err := schemas.Fields(subject)
 		if err != nil {
 			return nil, err
 		}
-		template := "indices/" + subject + ".json"
+		template := "indices/" + index + ".json"
 		if wanted[template], err = edited(root, template, func(text string) (string, error) { return withMappings(text, fields) }); err != nil {
 			return nil, err
 		}

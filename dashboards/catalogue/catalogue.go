@@ -17,6 +17,7 @@ const (
 	Stores       = "stores"
 	Risk         = "risk"
 	Wallets      = "wallets"
+	Pix          = "pix"
 	ServiceLevel = "service-level"
 	Pipeline     = "pipeline"
 )
@@ -30,7 +31,7 @@ const TransactionURL = `../app/discover#/?_g=(time:(from:now-10y,to:now))&_a=(in
 
 // Dashboards returns all dashboards, in the order of their links.
 func Dashboards() []view.Dashboard {
-	return []view.Dashboard{overview(), approvals(), stores(), wallets(), risk(), serviceLevel(), pipeline()}
+	return []view.Dashboard{overview(), approvals(), stores(), wallets(), pix(), risk(), serviceLevel(), pipeline()}
 }
 
 // DataViews returns the sources of all panels as data views of Kibana.
@@ -66,7 +67,7 @@ func DataViews() []view.DataView {
 		Labels: map[string]string{
 			"bank_code": "Bank", "partition": "Partition", "complete_to": "Complete up to", "published_at": "Published", "dead_letters": "Dead letters",
 		},
-	}}
+	}, charges(), pixPayments()}
 }
 
 // board returns a dashboard with the parts that all dashboards have: controls, links, a
@@ -89,6 +90,7 @@ var titles = map[string]struct{ title, short, description string }{
 	Approvals:    {"Approvals and declines", "Approvals", "How many payments are approved, by which measure, and why others are not."},
 	Stores:       {"Stores and customers", "Stores", "Which stores sell, which customers pay, when, and whether they return."},
 	Wallets:      {"Wallets, transfers and holds", "Wallets", "What moves between accounts without a card, and what is set aside on cards and wallets."},
+	Pix:          {"Pix between banks", "Pix", "What banks send each other, what is rejected and why, what has no end yet, and how long it takes."},
 	Risk:         {"Risk", "Risk", "Cards with too many tries, small payments that test cards, risk scores, and reversals."},
 	ServiceLevel: {"Service level", "Service level", "How fast decisions are, against the objective."},
 	Pipeline:     {"Pipeline and data quality", "Pipeline", "How fresh and how complete the events in the index are."},
@@ -116,7 +118,7 @@ func links() view.Panel {
 	return view.Panel{
 		ID: "links", Title: "Dashboards", Chart: view.Links, Grid: view.Grid{W: 3 * quarter, H: top / 2},
 		Definition: "Links to the other dashboards. Each opens with its own range of time.",
-		Links:      []string{Overview, Approvals, Stores, Wallets, Risk, ServiceLevel, Pipeline},
+		Links:      []string{Overview, Approvals, Stores, Wallets, Pix, Risk, ServiceLevel, Pipeline},
 	}
 }
 

@@ -38,6 +38,7 @@ func stores() view.Dashboard {
 					"By merchant category code (ISO 18245). Shown are the ten categories with the largest sums."),
 				value("volume", "Approved volume", volume(), money)), topBy("Category", "merchant_category_code", 10, sum("amount_minor")))),
 		}},
+		row{charts, []view.Panel{wide(half, chargesByMerchant()), wide(half, decisionTimeOfCharges())}},
 		row{tables, []view.Panel{wide(whole, approximate(withDrilldowns(by(showing(
 			ofMoney(view.Table, "stores", "Stores",
 				"The fifty stores with the most payments. Approval rate: approved payments divided by all payments. Average ticket: the mean amount of approved payments."),

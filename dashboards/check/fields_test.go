@@ -28,8 +28,10 @@ func contracts(t *testing.T) map[view.Source]contract {
 	indices, err := connectors.Indices()
 	require.NoError(t, err)
 	made := make(map[view.Source]contract)
-	for _, source := range []view.Source{view.Transactions, view.Watermarks} {
-		versions, err := schemas.Schemas(string(source))
+	for source, folder := range map[view.Source]string{
+		view.Transactions: "transactions", view.Watermarks: "watermarks", view.Charges: "charge-events", view.PixPayments: "pix-payments",
+	} {
+		versions, err := schemas.Schemas(folder)
 		require.NoError(t, err)
 		at := slices.IndexFunc(indices, func(i connectors.Index) bool { return slices.Contains(i.Aliases, string(source)) })
 		require.GreaterOrEqual(t, at, 0, "no template makes an alias %s", source)
@@ -41,7 +43,7 @@ func contracts(t *testing.T) map[view.Source]contract {
 // added returns the fields that the sink adds to the records of a source.
 func added(t *testing.T) []string {
 	t.Helper()
-	sinks, err := connectors.Sinks()
+	sinks, err := connectors.Sinks("001", connectors.SecretsFolder)
 	require.NoError(t, err)
 	var names []string
 	for _, sink := range sinks {
@@ -119,7 +121,7 @@ func TestTheFilesNameTheFieldsOfTheModel(t *testing.T) {
 			}
 		}
 	}
-	for _, source := range []view.Source{view.Transactions, view.Watermarks} {
+	for _, source := range []view.Source{view.Transactions, view.Watermarks, view.Charges, view.PixPayments} {
 		var have []string
 		for field := range named[source] {
 			have = append(have, field)
@@ -241,14 +243,18 @@ func TestEveryReasonToDeclineIsInOneGroup(t *testing.T) {
 // TestValuesInQueriesExist: a misspelt status or kind would match nothing, and the
 // panel would show zeros.
 func TestValuesInQueriesExist(t *testing.T) {
-	newest := contracts(t)[view.Transactions].schema
-	enums := map[string]string{
-		"kind": "Kind", "status": "Status", "decline_reason": "DeclineReason", "card_use": "CardUse", "risk_rule": "RiskRule",
-		"card_brand": "CardBrand", "channel": "Channel", "direction": "Direction",
+	all := map[view.Source]map[string]string{
+		view.Transactions: {
+			"kind": "Kind", "status": "Status", "decline_reason": "DeclineReason", "card_use": "CardUse", "risk_rule": "RiskRule",
+			"card_brand": "CardBrand", "channel": "Channel", "direction": "Direction",
+		},
+		view.Charges: enumsOfCharges, view.PixPayments: enumsOfPix,
 	}
+	have := contracts(t)
 	asked := 0
 	for _, board := range catalogue.Dashboards() {
 		for _, p := range board.Panels {
+			enums, newest := all[p.Source], have[p.Source].schema
 			for field, values := range valuesOf(p) {
 				if enums[field] == "" {
 					continue
@@ -259,6 +265,29 @@ func TestValuesInQueriesExist(t *testing.T) {
 		}
 	}
 	require.Greater(t, asked, 50)
+}
+
+// enumsOfCharges are the enums of an event of a charge, by the fields that hold them.
+var enumsOfCharges = map[string]string{
+	"mode": "ChargeMode", "kind": "ChargeEventKind", "status": "ChargeState", "operation_kind": "ChargeOperationKind",
+	"operation_status": "ChargeOperationStatus",
+}
+
+// enumsOfPix are the enums of a change of a payment between banks, by the fields that hold them.
+var enumsOfPix = map[string]string{"kind": "PixKind", "status": "PixStatus", "key_kind": "PixKeyKind"}
+
+func TestEveryCodeOfAChargeAndOfAPixPaymentHasWords(t *testing.T) {
+	for source, enums := range map[view.Source]map[string]string{view.Charges: enumsOfCharges, view.PixPayments: enumsOfPix} {
+		newest := contracts(t)[source].schema
+		at := slices.IndexFunc(catalogue.DataViews(), func(v view.DataView) bool { return v.Source == source })
+		require.GreaterOrEqual(t, at, 0)
+		words := catalogue.DataViews()[at].Words
+		for field, enum := range enums {
+			for _, symbol := range symbolsOf(t, newest, enum) {
+				require.Contains(t, words[field], symbol, "%s has no words", field)
+			}
+		}
+	}
 }
 
 // symbolsOf returns the symbols of an enum at any depth of a schema.

@@ -66,12 +66,6 @@ func Of(dashboard, panel string) Figure {
 	return all()[dashboard+"/"+panel]
 }
 
-// WithoutFigure are the panels with figures that this package does not calculate, and
-// why.
-var WithoutFigure = map[string]string{
-	"complete-up-to": "its documents are watermarks, not events",
-}
-
 func all() map[string]Figure {
 	figures := make(map[string]Figure)
 	for dashboard, list := range map[string]map[string]Figure{

@@ -26,6 +26,10 @@ const (
 	// Watermarks has documents that say up to which time the index is complete for a
 	// partition.
 	Watermarks Source = "watermarks"
+	// Charges has a document for each event of a merchant's charge, in live and in test mode.
+	Charges Source = "charges"
+	// PixPayments has a document for each change of a payment between banks.
+	PixPayments Source = "pix-payments"
 )
 
 // DataView is a source in the form of a Kibana data view.

@@ -1,44 +1,13 @@
 package postgres
 
 import (
-	"context"
-	"errors"
-
-	"github.com/jackc/pgx/v5"
-
 	"codebank.dev/gateway/failpoints"
-	"codebank.dev/platform/id"
+	"codebank.dev/platform/consumer/offsets"
 )
 
-// LoadOffsets implements the port Offsets of package consumer.
-func (s *Store) LoadOffsets(ctx context.Context, topic id.ID) (map[int32]int64, error) {
-	rows, err := s.pool.Query(ctx, "SELECT partition, next_offset FROM result_offsets WHERE topic_id = $1", [16]byte(topic))
-	if err != nil {
-		return nil, failure(err)
-	}
-	offsets := make(map[int32]int64)
-	var partition int32
-	var next int64
-	_, err = pgx.ForEachRow(rows, []any{&partition, &next}, func() error {
-		offsets[partition] = next
-		return nil
+// Offsets returns how far the results of the bank were read.
+func (s *Store) Offsets() *offsets.Store {
+	return offsets.New(offsets.Config{
+		Pool: s.pool, Table: "result_offsets", Fault: failure, Stored: func() { s.config.Failpoint.At(failpoints.ResultsPassed) },
 	})
-	return offsets, failure(err)
-}
-
-// storeOffset stores an offset unless the stored one, 0 for none, is less than $3.
-const storeOffset = `
-INSERT INTO result_offsets AS stored (topic_id, partition, next_offset)
-SELECT $1::uuid, $2::integer, $4::bigint WHERE $3::bigint = 0 OR EXISTS (SELECT FROM result_offsets WHERE topic_id = $1 AND partition = $2)
-ON CONFLICT (topic_id, partition) DO UPDATE SET next_offset = greatest(stored.next_offset, excluded.next_offset)
-WHERE stored.next_offset >= $3 RETURNING true`
-
-// StoreOffset implements the port Offsets of package consumer.
-func (s *Store) StoreOffset(ctx context.Context, topic id.ID, partition int32, from, next int64) (ok bool, err error) {
-	err = s.pool.QueryRow(ctx, storeOffset, [16]byte(topic), partition, from, next).Scan(&ok)
-	s.config.Failpoint.After(err, failpoints.ResultsPassed)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return false, nil
-	}
-	return ok, failure(err)
 }

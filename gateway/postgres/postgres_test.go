@@ -283,14 +283,14 @@ func TestTheGreatestOffsetCountsAndALostOneIsNoticed(t *testing.T) {
 		{0, 3, true, 3}, {3, 7, true, 7}, {0, 2, true, 7}, {7, 7, true, 7},
 		{8, 9, false, 7}, // another one was restored
 	} {
-		ok, err := o.StoreOffset(t.Context(), topic, 2, step.from, step.next)
+		ok, err := o.Offsets().StoreOffset(t.Context(), topic, 2, step.from, step.next)
 		require.NoError(t, err)
 		require.Equal(t, step.ok, ok, "%+v", step)
-		offsets, err := o.LoadOffsets(t.Context(), topic)
+		offsets, err := o.Offsets().LoadOffsets(t.Context(), topic)
 		require.NoError(t, err)
 		require.Equal(t, step.stored, offsets[2], "%+v", step)
 	}
-	offsets, err := o.LoadOffsets(t.Context(), newID(t))
+	offsets, err := o.Offsets().LoadOffsets(t.Context(), newID(t))
 	require.NoError(t, err)
 	require.Empty(t, offsets)
 }

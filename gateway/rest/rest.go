@@ -104,7 +104,7 @@ func (s *Server) Mount(router Router) {
 // the draft of the header says: 422. The answer says that it was given before if the last call has said so.
 func (s *Server) route(handle serve.RouteHandler) serve.RouteHandler {
 	return func(w http.ResponseWriter, r *http.Request) error {
-		ctx := serve.ContextWithReplay(s.onward(r.Context()), func(replayed bool) { setReplayed(w, replayed) })
+		ctx := serve.ContextWithReplay(s.onward(r.Context()), func(replayed bool) { serve.SetReplayed(w, replayed) })
 		err := handle(w, r.WithContext(ctx))
 		if err != nil && fault.CodeOf(err) == fault.Aborted && slices.Contains(reused, fault.Of(err).Reason) {
 			return errKeyReused.Wrap(err)

@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"net/http"
 	"net/url"
-	"slices"
 	"strconv"
 
 	"codebank.dev/gateway"
@@ -100,7 +99,7 @@ func (t *Transfers) accept(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	setReplayed(w, accepted.IsRepeat)
+	serve.SetReplayed(w, accepted.IsRepeat)
 	w.Header().Set("Location", "/q/transfers/"+accepted.Transfer.ID.String())
 	return serve.WriteJSON(w, http.StatusCreated, bodyOf(&accepted.Transfer))
 }
@@ -151,7 +150,7 @@ func (t *Transfers) get(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if _, err := readQuery(r); err != nil {
+	if _, err := serve.ReadQuery(r); err != nil {
 		return err
 	}
 	found, err := t.service.Transfer(r.Context(), user, name)
@@ -189,7 +188,7 @@ func (t *Transfers) cancel(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	setReplayed(w, before)
+	serve.SetReplayed(w, before)
 	return serve.WriteJSON(w, http.StatusOK, bodyOf(&cancelled))
 }
 
@@ -199,7 +198,7 @@ func (t *Transfers) list(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	query, err := readQuery(r, "status", "page_size", "page_token")
+	query, err := serve.ReadQuery(r, "status", "page_size", "page_token")
 	if err != nil {
 		return err
 	}
@@ -269,21 +268,4 @@ func placeOf(position []byte) *gateway.Place {
 		return &gateway.Place{} // No token of ours.
 	}
 	return &gateway.Place{CreatedAtMicros: int64(binary.BigEndian.Uint64(position)), ID: id.ID(position[8:])}
-}
-
-// readQuery returns the parameters of a request, which has no others than these, and none of them twice.
-func readQuery(r *http.Request, names ...string) (url.Values, error) {
-	query, err := url.ParseQuery(r.URL.RawQuery)
-	if err != nil {
-		return nil, fault.Invalid("query", "The query is malformed.")
-	}
-	for name, values := range query {
-		if !slices.Contains(names, name) {
-			return nil, fault.Invalid("query", "The query has a parameter that this path does not take.")
-		}
-		if len(values) > 1 {
-			return nil, fault.Invalid(name, "The parameter is given twice.")
-		}
-	}
-	return query, nil
 }

@@ -30,7 +30,7 @@ func FuzzTransfers(f *testing.F) {
 			require.Equal(t, fault.InvalidArgument, fault.CodeOf(err))
 		}
 		request.URL.RawQuery = raw
-		query, err := readQuery(request, "status", "page_size", "page_token")
+		query, err := serve.ReadQuery(request, "status", "page_size", "page_token")
 		if err == nil {
 			var page gateway.Page
 			page, err = transfers.readPage(query, user)

@@ -28,22 +28,10 @@ func RequestID(r *http.Request) (user id.ID, request id.ID, err error) {
 	if user, err = User(r); err != nil {
 		return id.ID{}, id.ID{}, err
 	}
-	keys := r.Header.Values(gateway.KeyHeader)
-	if len(keys) > 1 {
-		return id.ID{}, id.ID{}, errTwoKeys
+	key, err := serve.OnlyHeader(r, gateway.KeyHeader)
+	if err != nil {
+		return id.ID{}, id.ID{}, err
 	}
-	request, err = gateway.RequestID(user, r.Header.Get(gateway.KeyHeader))
+	request, err = gateway.RequestID(user, key)
 	return user, request, err
-}
-
-var errTwoKeys = fault.Invalid(gateway.KeyHeader, "The header Idempotency-Key is given twice.")
-
-// setReplayed says in the header of an answer whether it was given before.
-func setReplayed(w http.ResponseWriter, replayed bool) {
-	const header = "Idempotency-Replayed"
-	if replayed {
-		w.Header().Set(header, "true")
-	} else {
-		w.Header().Del(header)
-	}
 }

@@ -101,7 +101,7 @@ func (s *Server) transact(w http.ResponseWriter, r *http.Request) error {
 		return renamed(err, map[string]string{"amount_minor": "amount", "name": "transactionId", "account": "", "currency": ""})
 	}
 	if asked.before {
-		setReplayed(w, true)
+		serve.SetReplayed(w, true)
 	}
 	return serve.WriteJSON(w, http.StatusCreated, transaction{
 		ID: idOf(decided.GetName()), Operation: operation, Status: "completed",

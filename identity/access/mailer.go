@@ -10,6 +10,7 @@ import (
 
 	"codebank.dev/identity"
 	"codebank.dev/platform/mail"
+	"codebank.dev/platform/mail/due"
 )
 
 // DefaultMailEvery is how often a Mailer looks for e-mails that are due.
@@ -40,29 +41,20 @@ func (m *Mailer) Run(ctx context.Context) {
 	if every <= 0 {
 		every = DefaultMailEvery
 	}
-	for ctx.Err() == nil {
-		sent, err := m.sendNext(ctx)
-		if err != nil && ctx.Err() == nil {
-			m.Logger.WarnContext(ctx, "an e-mail was not sent; it is tried again", "error", err)
-		}
-		if sent {
-			continue
-		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(every):
-		}
-	}
+	loop := due.Loop{Next: m.sendNext, Every: every, Failed: func(ctx context.Context, err error) {
+		m.Logger.WarnContext(ctx, "an e-mail was not sent; it is tried again", "error", err)
+	}}
+	loop.Run(ctx)
 }
 
 // sendNext sends one e-mail, if one is due. An e-mail is sent again if the program dies before it is
 // marked as sent.
 func (m *Mailer) sendNext(ctx context.Context) (bool, error) {
-	due, ok, err := m.Store.ClaimMail(ctx, m.Now())
+	claimed, ok, err := m.Store.ClaimMail(ctx, m.Now())
 	if err != nil || !ok {
 		return false, err
 	}
-	message, err := m.compose(ctx, due)
+	message, err := m.compose(ctx, claimed)
 	if err != nil {
 		return true, err
 	}
@@ -73,42 +65,42 @@ func (m *Mailer) sendNext(ctx context.Context) (bool, error) {
 		}
 		m.sent.Add(1)
 	}
-	return true, m.Store.MailSent(ctx, due, m.Now())
+	return true, m.Store.MailSent(ctx, claimed, m.Now())
 }
 
 // compose writes an e-mail, and stores its token before anybody knows it. The message is empty if there
 // is nothing to send.
-func (m *Mailer) compose(ctx context.Context, due identity.Mail) (mail.Message, error) {
-	_, known, _, err := m.Store.Candidate(ctx, due.Email, nil)
+func (m *Mailer) compose(ctx context.Context, waiting identity.Mail) (mail.Message, error) {
+	_, known, _, err := m.Store.Candidate(ctx, waiting.Email, nil)
 	if err != nil {
 		return mail.Message{}, err
 	}
-	message := mail.Message{To: string(due.Email)}
+	message := mail.Message{To: string(waiting.Email)}
 	switch {
-	case due.Kind == identity.MailSignUp && known:
+	case waiting.Kind == identity.MailSignUp && known:
 		message.Subject = "You have an account"
 		message.Text = "Somebody, probably you, signed up with this address. It has an account already:\n" +
 			"sign in, or ask for a new password if you have forgotten yours.\n\nIf it was not you, nothing needs to be done.\n"
 		return message, nil
-	case due.Kind == identity.MailPasswordChanged && known:
+	case waiting.Kind == identity.MailPasswordChanged && known:
 		message.Subject = "Your password was changed"
 		message.Text = "The password of your account was changed, and other sessions were signed out.\n\n" +
 			"If it was not you, ask for a new password at once.\n"
 		return message, nil
-	case due.Kind == identity.MailSignUp:
+	case waiting.Kind == identity.MailSignUp:
 		message.Subject = "Confirm your address"
 		message.Text = "Welcome. Confirm this address and choose a password within 24 hours.\n\n"
-	case due.Kind == identity.MailPasswordReset && known:
+	case waiting.Kind == identity.MailPasswordReset && known:
 		message.Subject = "Choose a new password"
 		message.Text = "Somebody, probably you, has forgotten the password of this account. Choose a new one within 30 minutes.\n\n"
 	default:
 		return mail.Message{}, nil
 	}
 	secret, now := identity.NewSecret(), m.Now()
-	if err := m.Store.AddMailToken(ctx, due, secret.Digest(), now.Add(due.Kind.Lifetime())); err != nil {
+	if err := m.Store.AddMailToken(ctx, waiting, secret.Digest(), now.Add(waiting.Kind.Lifetime())); err != nil {
 		return mail.Message{}, err
 	}
-	message.Text += m.link(due.Kind, secret) + "\nIf it was not you, nothing needs to be done.\n"
+	message.Text += m.link(waiting.Kind, secret) + "\nIf it was not you, nothing needs to be done.\n"
 	return message, nil
 }
 

@@ -16,6 +16,7 @@ import (
 
 	"codebank.dev/identity"
 	"codebank.dev/identity/postgres"
+	"codebank.dev/native/await"
 	"codebank.dev/native/postgres/postgrestest"
 	"codebank.dev/platform/auditlog"
 	"codebank.dev/platform/auditlog/auditlogtest"
@@ -265,7 +266,7 @@ func (o *opened) blocking(t testing.TB, lock, more string, call func() error) {
 	require.NoError(t, err)
 	called := make(chan error, 1)
 	go func() { called <- call() }()
-	require.Eventually(t, func() bool {
+	await.Until(t, func() bool {
 		var waits bool
 		err := tx.QueryRow(t.Context(), `SELECT EXISTS (SELECT FROM pg_stat_activity WHERE pg_backend_pid() = ANY(pg_blocking_pids(pid)))`).Scan(&waits)
 		return err == nil && waits

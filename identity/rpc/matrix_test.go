@@ -9,6 +9,7 @@ import (
 
 	"codebank.dev/identity/rpc"
 	"codebank.dev/identity/signing"
+	"codebank.dev/native/await"
 	"codebank.dev/native/postgres/postgrestest"
 	"codebank.dev/platform/serve"
 	"codebank.dev/platform/wallstest"
@@ -31,7 +32,7 @@ func (r *running) crossTokens(t *testing.T) (tokens map[wallstest.Caller]string,
 		_, err := signing.Rotate(r.keyFile, r.clock.Now(), signing.Waits{}, nil)
 		require.NoError(t, err)
 	}
-	require.Eventually(t, func() bool { return !strings.Contains(r.publishedKeys(t), retired) }, time.Minute, 50*time.Millisecond)
+	await.Until(t, func() bool { return !strings.Contains(r.publishedKeys(t), retired) }, time.Minute, 50*time.Millisecond)
 
 	hourAgo := r.clock.Now().Add(-time.Hour).Unix()
 	tokens[wallstest.Owner] = signed(func(_, _ map[string]any) {})

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"codebank.dev/identity/hashing"
+	"codebank.dev/native/await"
 	"codebank.dev/native/postgres/postgrestest"
 	"codebank.dev/platform/fault"
 	"codebank.dev/platform/serve"
@@ -121,7 +122,7 @@ func (r *running) waiters(t testing.TB, address string) (end func()) {
 	for n := range hashing.MaxWaiting {
 		waiting.Go(func() { _, _ = r.signIn(at(t, address), fmt.Sprintf("waiting-%d@example.com", n), "wrong password") })
 	}
-	require.Eventually(t, func() bool { return r.hasher.Waiting() == hashing.MaxWaiting }, hashing.MaxWait, time.Millisecond)
+	await.Until(t, func() bool { return r.hasher.Waiting() == hashing.MaxWaiting }, hashing.MaxWait, time.Millisecond)
 	return waiting.Wait
 }
 

@@ -20,6 +20,7 @@ import (
 	"codebank.dev/identity/postgres"
 	"codebank.dev/identity/rpc"
 	"codebank.dev/identity/signing"
+	"codebank.dev/native/await"
 	"codebank.dev/native/postgres/postgrestest"
 	"codebank.dev/platform/database/databasetest"
 	"codebank.dev/platform/fault"
@@ -161,7 +162,7 @@ func (r *running) next(t testing.TB, to string) mailtest.Mail {
 	conn, err := pgx.Connect(t.Context(), r.url)
 	require.NoError(t, err)
 	defer func() { _ = conn.Close(t.Context()) }()
-	require.Eventually(t, func() bool {
+	await.Until(t, func() bool {
 		var waiting int
 		err := conn.QueryRow(t.Context(), "SELECT count(*) FROM mails WHERE email = $1 AND sent_at IS NULL", to).Scan(&waiting)
 		return err == nil && waiting == 0
@@ -290,7 +291,7 @@ func TestAnEmailThatTheServerRefusesIsSentLater(t *testing.T) {
 	r.mails.Refuse(true)
 	_, err := r.SignUp(t.Context(), &identityv1.SignUpRequest{Email: alice})
 	require.NoError(t, err)
-	require.Eventually(t, func() bool { return strings.Contains(r.log.String(), "an e-mail was not sent") }, time.Minute, 5*time.Millisecond)
+	await.Until(t, func() bool { return strings.Contains(r.log.String(), "an e-mail was not sent") }, time.Minute, 5*time.Millisecond)
 	r.mails.Refuse(false)
 	r.clock.Advance(5 * time.Second)
 	_, err = r.ConfirmSignUp(t.Context(), &identityv1.ConfirmSignUpRequest{Token: r.next(t, alice).Code(), Password: password})

@@ -20,6 +20,7 @@ import (
 
 	"codebank.dev/identity"
 	"codebank.dev/identity/signing"
+	"codebank.dev/native/await"
 	"codebank.dev/native/postgres/postgrestest"
 	"codebank.dev/platform/auditlog"
 	"codebank.dev/platform/auditlog/table"
@@ -428,7 +429,7 @@ func TestTokensOfARetiredKeyAreRefusedAndARotationRefusesNone(t *testing.T) {
 		done, err := signing.Rotate(r.keyFile, r.clock.Now(), signing.Waits{}, nil)
 		require.NoError(t, err)
 		require.Equal(t, step, done.Did)
-		require.Eventually(t, func() bool {
+		await.Until(t, func() bool {
 			published := keyIDs()
 			taken := step == signing.Added && strings.Contains(published, done.Key) || step == signing.Retired && !strings.Contains(published, old)
 			if step == signing.Signing {
@@ -454,13 +455,13 @@ func TestVerifiersHearOfAnEndedSessionAndGoOnWhereTheyWere(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	var watching sync.WaitGroup
 	watching.Go(func() { ended.Watch(ctx, r.IdentityServiceClient, slog.New(slog.DiscardHandler)) })
-	require.Eventually(t, func() bool { return ended.HeardWithin(5 * time.Second) }, time.Minute, 10*time.Millisecond)
+	await.Until(t, func() bool { return ended.HeardWithin(5 * time.Second) }, time.Minute, 10*time.Millisecond)
 	session := strings.TrimPrefix(tokens.GetSession(), "sessions/")
 	require.False(t, ended.Has(session))
 	_, err := r.SignOut(bearer(t, tokens), &identityv1.SignOutRequest{})
 	require.NoError(t, err)
 	signedOut := time.Now()
-	require.Eventually(t, func() bool { return ended.Has(session) }, time.Minute, 5*time.Millisecond)
+	await.Until(t, func() bool { return ended.Has(session) }, time.Minute, 5*time.Millisecond)
 	t.Logf("heard after %s", time.Since(signedOut))
 	require.Less(t, time.Since(signedOut), 5*time.Second)
 	cancel()

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"codebank.dev/native/await"
 	"codebank.dev/platform/token"
 	"github.com/stretchr/testify/require"
 )
@@ -95,7 +96,7 @@ func TestARunningProgramTakesAChangeOverAndKeepsItsKeysWhenTheFileIsBroken(t *te
 		require.NoError(t, err)
 		return key != nil
 	}
-	require.Eventually(t, func() bool { return has(step.Key) }, time.Minute, 10*time.Millisecond)
+	await.Until(t, func() bool { return has(step.Key) }, time.Minute, 10*time.Millisecond)
 	require.NoError(t, os.WriteFile(path, []byte("{}"), 0o600))
 	require.Error(t, ring.load())
 	require.True(t, has(step.Key))

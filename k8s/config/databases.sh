@@ -34,8 +34,20 @@ run <<<"GRANT pg_read_all_stats TO statement_service;"
 # Row-level security does not let COPY in, so the sink bypasses it.
 role statement_sink "${DB_PASSWORD_STATEMENT_SINK:?}" BYPASSRLS
 database statement_001 statement
+# Bank 002 has databases and roles of its own: neither bank opens those of the other.
+role bank_002 "${DB_PASSWORD_BANK_002:?}"
+role bank_service_002 "${DB_PASSWORD_BANK_SERVICE_002:?}"
+database bank_002 bank_002
+role statement_002 "${DB_PASSWORD_STATEMENT_002:?}"
+role statement_service_002 "${DB_PASSWORD_STATEMENT_SERVICE_002:?}"
+run <<<"GRANT pg_read_all_stats TO statement_service_002;"
+role statement_sink_002 "${DB_PASSWORD_STATEMENT_SINK_002:?}" BYPASSRLS
+database statement_002 statement_002
 role checkout "${DB_PASSWORD_CHECKOUT:?}"
 role checkout_service "${DB_PASSWORD_CHECKOUT_SERVICE:?}"
+# The payment gateway of merchants and its processor work on the same database.
+role payment_gateway_service "${DB_PASSWORD_PAYMENT_GATEWAY_SERVICE:?}"
+role payment_processor_service "${DB_PASSWORD_PAYMENT_PROCESSOR_SERVICE:?}"
 database checkout checkout
 role identity "${DB_PASSWORD_IDENTITY:?}"
 role identity_service "${DB_PASSWORD_IDENTITY_SERVICE:?}"
@@ -43,8 +55,13 @@ database identity identity
 role gateway "${DB_PASSWORD_GATEWAY:?}"
 role gateway_service "${DB_PASSWORD_GATEWAY_SERVICE:?}"
 database gateway gateway
+# The hub between the banks is of none of them.
+role codepix "${DB_PASSWORD_CODEPIX:?}"
+role codepix_service "${DB_PASSWORD_CODEPIX_SERVICE:?}"
+database codepix codepix
 
 # Nobody can sign in as these before an operator sets a password: ALTER ROLE auditor LOGIN
 # PASSWORD '…'. The auditor compares the copies of the events, and the operator of the bank
 # has events published again.
-run <<<"CREATE ROLE auditor NOLOGIN; CREATE ROLE bank_operator NOLOGIN;"
+run <<<"CREATE ROLE auditor NOLOGIN; CREATE ROLE bank_operator NOLOGIN;
+  CREATE ROLE auditor_002 NOLOGIN; CREATE ROLE bank_operator_002 NOLOGIN;"

@@ -16,6 +16,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"codebank.dev/native/await"
 	"codebank.dev/native/child"
 )
 
@@ -46,7 +47,7 @@ func TestAnEndedContextKillsTheWholeGroup(t *testing.T) {
 	require.NoError(t, err)
 	grandchild, err := strconv.Atoi(strings.TrimSpace(string(content)))
 	require.NoError(t, err)
-	require.Eventually(t, func() bool { return !child.Running(grandchild) }, time.Minute, time.Millisecond)
+	await.Until(t, func() bool { return !child.Running(grandchild) }, time.Minute, time.Millisecond)
 }
 
 func TestSignallingAnEndedProcessIsNoError(t *testing.T) {
@@ -144,7 +145,7 @@ func TestOnlyTheChildGetsTheNiceness(t *testing.T) {
 	process, err := child.Start(exec.Command("sleep", "300"), child.Options{Nice: 7})
 	require.NoError(t, err)
 	defer process.Signal(syscall.SIGKILL)
-	require.Eventually(t, func() bool { return nice(t, process.Pid()) == 7 }, time.Minute, time.Millisecond)
+	await.Until(t, func() bool { return nice(t, process.Pid()) == 7 }, time.Minute, time.Millisecond)
 	require.Zero(t, nice(t, os.Getpid()))
 	plain, err := child.Start(exec.Command("sleep", "300"), child.Options{})
 	require.NoError(t, err)

@@ -18,6 +18,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"codebank.dev/native/await"
 	"codebank.dev/native/child"
 	"codebank.dev/native/process"
 )
@@ -266,6 +267,6 @@ func TestNothingOutlivesALauncherThatIsKilled(t *testing.T) {
 	require.NoError(t, cmd.Process.Kill())
 	require.Error(t, cmd.Wait())
 	for _, pid := range children {
-		require.Eventually(t, func() bool { return !child.Running(pid) }, time.Minute, time.Millisecond)
+		await.Until(t, func() bool { return !child.Running(pid) }, time.Minute, time.Millisecond)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"codebank.dev/native/await"
 	"codebank.dev/operations/deadletter"
 	"codebank.dev/platform/consumer"
 	"codebank.dev/platform/id"
@@ -83,7 +84,7 @@ func TestLettersOfAReaderAreHandledLikeThoseOfASink(t *testing.T) {
 		put(t, client, &kgo.Record{Topic: commands, Partition: 1, Key: []byte("account"), Value: []byte(value(text)), Timestamp: at,
 			Headers: []kgo.RecordHeader{{Key: "codebank-mac", Value: []byte("mac of " + text)}}})
 	}
-	require.Eventually(t, func() bool { return reading.Stats().Letters == 2 }, time.Minute, 5*time.Millisecond)
+	await.Until(t, func() bool { return reading.Stats().Letters == 2 }, time.Minute, 5*time.Millisecond)
 	topics, err := letters.Topics(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, []string{deadCommand}, topics)
@@ -108,7 +109,7 @@ func TestLettersOfAReaderAreHandledLikeThoseOfASink(t *testing.T) {
 		outcomes = append(outcomes, o)
 	}))
 	require.Equal(t, []deadletter.Outcome{deadletter.Sent}, outcomes)
-	require.Eventually(t, func() bool { return handler.taken.Load() == 1 }, time.Minute, 5*time.Millisecond)
+	await.Until(t, func() bool { return handler.taken.Load() == 1 }, time.Minute, 5*time.Millisecond)
 	require.Equal(t, reader, handler.to.Load(), "only this reader takes it")
 	counted, err := letters.Count(within(t), deadCommand)
 	require.NoError(t, err)

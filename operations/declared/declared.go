@@ -71,9 +71,10 @@ func Templates() ([]elasticsearch.Template, error) {
 	return wanted, nil
 }
 
-// Connectors returns the connectors.
-func Connectors() ([]kafkaconnect.Connector, error) {
-	sinks, err := connectors.Sinks()
+// Connectors returns the connectors of a bank, and those that serve all banks. secrets is the
+// worker's folder of secrets.
+func Connectors(bankCode, secrets string) ([]kafkaconnect.Connector, error) {
+	sinks, err := connectors.Sinks(bankCode, secrets)
 	if err != nil {
 		return nil, err
 	}

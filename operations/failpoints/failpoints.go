@@ -6,6 +6,7 @@ import (
 	"codebank.dev/bank/postgres"
 	"codebank.dev/bank/vault"
 	checkout "codebank.dev/checkout/postgres"
+	codepix "codebank.dev/codepix/postgres"
 	gateway "codebank.dev/gateway/postgres"
 	identity "codebank.dev/identity/postgres"
 	"codebank.dev/platform/failpoint"
@@ -59,6 +60,6 @@ func All() []failpoint.Point {
 		MappingPut, AliasPut, ConnectorPut, ConnectorRestarted, ObjectsImported, RuleCreated, RuleUpdated, ExportWritten,
 		ExportPublished, RedriveProduced, ActionRecorded, RedriveMarked, postgres.RequeueLocked, postgres.RequeueDecided,
 		postgres.RequeueCommitted, postgres.Migrated, postgres.Claimed,
-		statement.Migrated, statement.Claimed, checkout.Migrated, identity.Migrated, gateway.Migrated,
+		statement.Migrated, statement.Claimed, checkout.Migrated, identity.Migrated, gateway.Migrated, codepix.Migrated,
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"codebank.dev/native/await"
 	"codebank.dev/operations/httpclient"
 	"codebank.dev/operations/kafkaconnect"
 	"codebank.dev/operations/provision"
@@ -211,7 +212,7 @@ func TestTheSupervisorRestartsOnlyWhatFailed(t *testing.T) {
 	defer cancel()
 	done := make(chan error)
 	go func() { done <- supervisor.Run(ctx) }()
-	require.Eventually(t, func() bool {
+	await.Until(t, func() bool {
 		worker.mu.Lock()
 		defer worker.mu.Unlock()
 		return len(worker.trouble) == 0 && kafkaconnect.Status{

@@ -15,6 +15,7 @@
 //	session.go    one membership in the group: which partitions are read, and from where
 //	partition.go  the batches of one partition
 //	letters.go    Letters: the dead-letter topic
+//	suspects.go   Suspects: when a handler gives a message up that meets an internal error at every try
 //	stats.go      the figures, and what Prometheus sees of them
 package consumer
 

@@ -13,6 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"codebank.dev/native/await"
 	"codebank.dev/platform/consumer"
 	"codebank.dev/platform/id"
 )
@@ -172,7 +173,7 @@ func start(t *testing.T, config consumer.Config) (*consumer.Consumer, func()) {
 
 func eventually(t *testing.T, condition func() bool) {
 	t.Helper()
-	require.Eventually(t, condition, 30*time.Second, 5*time.Millisecond)
+	await.Until(t, condition, 30*time.Second, 5*time.Millisecond)
 }
 
 func TestEveryRecordIsHandledOnceInTheOrderOfItsPartition(t *testing.T) {

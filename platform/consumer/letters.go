@@ -14,6 +14,25 @@ import (
 	"codebank.dev/platform/clientauth/kafkaauth"
 )
 
+// WithPoint returns letters after whose Put point is called, unless it has failed. It is the failpoint of a program.
+func WithPoint(letters DeadLetters, point func()) DeadLetters {
+	return lettersWithPoint{letters, point}
+}
+
+type lettersWithPoint struct {
+	DeadLetters
+	point func()
+}
+
+// Put implements DeadLetters.
+func (l lettersWithPoint) Put(ctx context.Context, letters []Letter) error {
+	err := l.DeadLetters.Put(ctx, letters)
+	if err == nil {
+		l.point()
+	}
+	return err
+}
+
 // Letter is a record that nobody can deal with, and why.
 type Letter struct {
 	Record *kgo.Record

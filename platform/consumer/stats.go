@@ -80,8 +80,9 @@ var (
 	waitingSeconds   = describe("waiting_seconds", "For how long the partition that fails longest has failed; 0 when none does.")
 )
 
-// Describe implements prometheus.Collector.
-func (c *Consumer) Describe(out chan<- *prometheus.Desc) { prometheus.DescribeByCollect(c, out) }
+// Describe implements prometheus.Collector. It names nothing: a program may have consumers of several topics, whose
+// figures differ by the label only, and a registry takes named ones once.
+func (c *Consumer) Describe(chan<- *prometheus.Desc) {}
 
 // Collect implements prometheus.Collector.
 func (c *Consumer) Collect(out chan<- prometheus.Metric) {

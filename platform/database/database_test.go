@@ -12,6 +12,7 @@ import (
 	"testing/fstest"
 	"time"
 
+	"codebank.dev/native/await"
 	"codebank.dev/native/postgres"
 	"codebank.dev/native/postgres/postgrestest"
 	"codebank.dev/platform/database"
@@ -111,7 +112,7 @@ func waits(t *testing.T, pool *database.Pool, words string) (ended chan error) {
 	t.Helper()
 	ended = make(chan error, 1)
 	go func() { ended <- pool.Prepare(t.Context(), silent, func(context.Context) error { return nil }) }()
-	require.Eventually(t, func() bool {
+	await.Until(t, func() bool {
 		err := pool.Ready(t.Context())
 		return err != nil && fault.Of(err).Message == "waiting for the database: "+words
 	}, 30*time.Second, 10*time.Millisecond, words)
@@ -132,7 +133,7 @@ func TestADatabaseThatIsAwayIsAwaited(t *testing.T) {
 	pool := open(t, database.Config{URL: address})
 	ended := waits(t, pool, "it does not exist on the server (SQLSTATE 3D000)")
 	server.Kill()
-	require.Eventually(t, func() bool {
+	await.Until(t, func() bool {
 		return fault.Of(pool.Ready(t.Context())).Message == "waiting for the database: the server cannot be reached"
 	}, 30*time.Second, 10*time.Millisecond)
 	require.NoError(t, server.Restart(t.Context()))
@@ -143,7 +144,7 @@ func TestADatabaseThatIsAwayIsAwaited(t *testing.T) {
 	require.NoError(t, server.Stop(t.Context()))
 	require.ErrorContains(t, pool.Ready(t.Context()), "waiting for the database: ")
 	require.NoError(t, server.Restart(t.Context()))
-	require.Eventually(t, func() bool { return pool.Ready(t.Context()) == nil }, 30*time.Second, 10*time.Millisecond)
+	await.Until(t, func() bool { return pool.Ready(t.Context()) == nil }, 30*time.Second, 10*time.Millisecond)
 	require.Error(t, refused.Ready(t.Context()), "nothing has been mended there")
 }
 
@@ -209,7 +210,7 @@ func TestAMissingPrivilegeIsAwaited(t *testing.T) {
 			}
 		})
 	}()
-	require.Eventually(t, func() bool {
+	await.Until(t, func() bool {
 		err := pool.Ready(t.Context())
 		return err != nil && fault.Of(err).Message == "waiting for the database: the user lacks a privilege (SQLSTATE 42501)"
 	}, 30*time.Second, 10*time.Millisecond)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
@@ -36,6 +37,16 @@ type Schema struct {
 	Library func(ctx context.Context, pool *pgxpool.Pool) error
 	// Roles are all roles that may use the database, beside its owner.
 	Roles []Role
+}
+
+// WithRoleSuffix returns the schema with roles whose names end with the suffix. So one server may have the same
+// schema twice, and the roles of one database cannot open the other one. Empty: the schema as it is.
+func (s Schema) WithRoleSuffix(suffix string) Schema {
+	s.Roles = slices.Clone(s.Roles)
+	for i := range s.Roles {
+		s.Roles[i].Name += suffix
+	}
+	return s
 }
 
 // Migrate applies, in order, the SQL files of a schema that the database has not had yet, and

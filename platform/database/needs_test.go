@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"codebank.dev/native/await"
 	"codebank.dev/native/postgres/postgrestest"
 	"codebank.dev/platform/database"
 	"codebank.dev/platform/fault"
@@ -138,7 +139,7 @@ func TestReadOnlySessionsAreReplaced(t *testing.T) {
 	early := open(t, database.Config{URL: address, Needs: oneTable})
 	prepared := make(chan error, 1)
 	go func() { prepared <- early.Prepare(t.Context(), silent, write(early)) }()
-	require.Eventually(t, func() bool {
+	await.Until(t, func() bool {
 		err := fault.Of(early.Ready(t.Context()))
 		return err != nil && err.Message == "waiting for the database: it is read-only (SQLSTATE 25006)"
 	}, time.Minute, time.Millisecond)
@@ -153,6 +154,6 @@ func TestReadOnlySessionsAreReplaced(t *testing.T) {
 	case <-time.After(time.Minute):
 		require.FailNow(t, "it waits still")
 	}
-	require.Eventually(t, func() bool { return late.Ready(t.Context()) == nil }, time.Minute, 10*time.Millisecond)
+	await.Until(t, func() bool { return late.Ready(t.Context()) == nil }, time.Minute, 10*time.Millisecond)
 	require.NoError(t, write(late)(t.Context()))
 }

@@ -14,7 +14,8 @@ import (
 // Role is a role of the server and what it may do in a database. A program signs in as the role,
 // or as a user who is a member of it.
 type Role struct {
-	// Name is the name of the role. Roles belong to the server, so all its databases share the name.
+	// Name is the name of the role. Roles belong to the server, so all its databases share the name, unless
+	// [Schema.WithRoleSuffix] changes it.
 	Name string
 	// Rights are the only privileges that the role has on tables, views and sequences. UPDATE may
 	// name columns: "SELECT UPDATE(balance,held)". A name with a dot is in another schema than public. Every

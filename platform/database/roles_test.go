@@ -7,6 +7,7 @@ import (
 	"testing/fstest"
 	"time"
 
+	"codebank.dev/native/await"
 	"codebank.dev/native/postgres/postgrestest"
 	"codebank.dev/platform/database"
 	"codebank.dev/platform/database/databasetest"
@@ -117,7 +118,7 @@ func TestADatabaseThatLacksMigrationsIsAwaited(t *testing.T) {
 	go func() {
 		ended <- pool.Prepare(t.Context(), silent, func(ctx context.Context) error { return pool.Migrated(ctx, schema) })
 	}()
-	require.Eventually(t, func() bool {
+	await.Until(t, func() bool {
 		return fault.Of(pool.Ready(t.Context())).Message ==
 			"waiting for the database: it has had migration 0 and this program needs 1; run bankctl migrate"
 	}, 30*time.Second, 10*time.Millisecond)

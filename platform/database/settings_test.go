@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"codebank.dev/native/await"
 	"codebank.dev/native/postgres/postgrestest"
 	"codebank.dev/platform/database"
 	"codebank.dev/platform/fault"
@@ -65,7 +66,7 @@ func TestASharedSessionWithoutLimitsIsNotUsed(t *testing.T) {
 	const why = "waiting for the database: a session lacks the program's settings, and a pooler may share it: " +
 		"idle_in_transaction_session_timeout is 0 and must be 10s, lock_timeout is 0 and must be 500ms, statement_timeout is 0 and must be 10s; " +
 		"connect to the server itself, or set them with ALTER ROLE"
-	require.Eventually(t, func() bool {
+	await.Until(t, func() bool {
 		err := fault.Of(pool.Ready(t.Context()))
 		return err != nil && err.Message == why
 	}, time.Minute, time.Millisecond)

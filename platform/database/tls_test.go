@@ -8,6 +8,7 @@ import (
 	"testing/fstest"
 	"time"
 
+	"codebank.dev/native/await"
 	"codebank.dev/native/postgres/postgrestest"
 	"codebank.dev/platform/certtest"
 	"codebank.dev/platform/database"
@@ -129,7 +130,7 @@ func TestAProgramDoesEverythingOverTLS(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			prepared := make(chan error, 1)
 			go func() { prepared <- pool.Prepare(ctx, silent, migrate(pool)) }()
-			require.Eventually(t, func() bool {
+			await.Until(t, func() bool {
 				return strings.Contains(pool.Ready(t.Context()).Error(), "waiting for the database: "+says)
 			}, 20*time.Second, 10*time.Millisecond)
 			cancel()

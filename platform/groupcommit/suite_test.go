@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"codebank.dev/native/await"
 	"codebank.dev/platform/fault"
 	"codebank.dev/platform/groupcommit"
 	"codebank.dev/platform/id"
@@ -297,7 +298,7 @@ func TestCommandsThatArriveDuringACommitShareTheNext(t *testing.T) {
 			require.NoError(t, e.Submit(t.Context(), command(word{key: key + 1, text: "a"})).err)
 		})
 	}
-	require.Eventually(t, func() bool { return e.Stats().Waiting == 50 }, time.Minute, time.Millisecond)
+	await.Until(t, func() bool { return e.Stats().Waiting == 50 }, time.Minute, time.Millisecond)
 	close(gate)
 	working.Wait()
 	require.EqualValues(t, 2, e.Stats().Batches)
@@ -340,7 +341,7 @@ func TestAFullQueueRefusesWithAWaitAndNothingIsDone(t *testing.T) {
 			<-entered
 		}
 	}
-	require.Eventually(t, func() bool { return e.Stats().Waiting == 2 }, time.Minute, time.Millisecond)
+	await.Until(t, func() bool { return e.Stats().Waiting == 2 }, time.Minute, time.Millisecond)
 	refused := e.Submit(t.Context(), command(word{key: 9, text: "a"}))
 	require.ErrorIs(t, refused.err, errBusy)
 	require.Positive(t, fault.Of(refused.err).RetryAfter)
@@ -376,7 +377,7 @@ func TestAClosedExecutorHasCommittedWhatItAccepted(t *testing.T) {
 			<-entered
 		}
 	}
-	require.Eventually(t, func() bool { return e.Stats().Waiting == 9 }, time.Minute, time.Millisecond)
+	await.Until(t, func() bool { return e.Stats().Waiting == 9 }, time.Minute, time.Millisecond)
 	impatient, cancel := context.WithCancel(t.Context())
 	cancel()
 	require.ErrorIs(t, e.Close(impatient), context.Canceled)

@@ -29,7 +29,15 @@ const (
 // Read returns the content of the file at path. The file must belong to the user, with no access for group and
 // others (0600). A file of root, as mounts of secrets make them, may be readable by the group (0640). Errors:
 // ErrAccess, and those of the file system; none repeats the content.
-func Read(path string) ([]byte, error) {
+func Read(path string) ([]byte, error) { return contentOf(path, checkAccess) }
+
+// ReadPublic returns the content of a file that holds no key, but says whose keys count. Anybody may read it, and nobody
+// but its owner and its group may change it (0664). Errors are those of Read.
+func ReadPublic(path string) ([]byte, error) {
+	return contentOf(path, func(info fs.FileInfo) error { return checkMode(info, 0o664) })
+}
+
+func contentOf(path string, check func(fs.FileInfo) error) ([]byte, error) {
 	file, err := os.Open(path)
 	if err != nil {
 		return nil, err
@@ -39,7 +47,7 @@ func Read(path string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := checkAccess(info); err != nil {
+	if err := check(info); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	content, err := io.ReadAll(io.LimitReader(file, Max+1))
@@ -51,12 +59,16 @@ func Read(path string) ([]byte, error) {
 
 // checkAccess refuses a file that others may read or change.
 func checkAccess(info fs.FileInfo) error {
+	if ownedByRoot(info) {
+		return checkMode(info, 0o640)
+	}
+	return checkMode(info, 0o600)
+}
+
+// checkMode refuses a file that gives more access than allowed.
+func checkMode(info fs.FileInfo, allowed fs.FileMode) error {
 	if !info.Mode().IsRegular() {
 		return errors.New("not a regular file")
-	}
-	allowed := fs.FileMode(0o600)
-	if ownedByRoot(info) {
-		allowed = 0o640
 	}
 	if mode := info.Mode().Perm(); mode&^allowed != 0 {
 		return fmt.Errorf("%w: mode %04o; make it %04o", ErrAccess, mode, allowed)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"codebank.dev/native/await"
 	"codebank.dev/platform/failpoint"
 	"codebank.dev/platform/keyfile"
 )
@@ -47,6 +48,22 @@ func TestAFileThatOthersCanReadIsRefused(t *testing.T) {
 	require.ErrorContains(t, err, "not a regular file")
 }
 
+func TestAPublicFileIsReadUnlessOthersMayChangeIt(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "banks.json")
+	require.NoError(t, os.WriteFile(path, []byte("whose keys count"), 0o600))
+	for _, mode := range []os.FileMode{0o400, 0o440, 0o644, 0o664} {
+		require.NoError(t, os.Chmod(path, mode))
+		content, err := keyfile.ReadPublic(path)
+		require.NoError(t, err, "%o", mode)
+		require.Equal(t, "whose keys count", string(content))
+	}
+	for _, mode := range []os.FileMode{0o666, 0o602, 0o755} {
+		require.NoError(t, os.Chmod(path, mode))
+		_, err := keyfile.ReadPublic(path)
+		require.ErrorIs(t, err, keyfile.ErrAccess, "%o", mode)
+	}
+}
+
 func TestAFileIsBounded(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "keys.json")
 	require.NoError(t, os.WriteFile(path, make([]byte, keyfile.Max+1), 0o600))
@@ -62,9 +79,11 @@ func FuzzRead(f *testing.F) {
 		path := filepath.Join(t.TempDir(), "keys.json")
 		require.NoError(t, keyfile.Replace(path, []byte("before"), nil))
 		require.NoError(t, keyfile.Replace(path, content, nil))
-		read, err := keyfile.Read(path)
-		require.NoError(t, err)
-		require.Equal(t, string(content), string(read))
+		for _, read := range []func(string) ([]byte, error){keyfile.Read, keyfile.ReadPublic} {
+			got, err := read(path)
+			require.NoError(t, err)
+			require.Equal(t, string(content), string(got))
+		}
 	})
 }
 
@@ -88,7 +107,7 @@ func TestAWatchedFileIsReadAgain(t *testing.T) {
 	for _, content := range []string{"wrong", "second", "third"} {
 		require.NoError(t, keyfile.Replace(path, []byte(content), nil))
 		if content != "wrong" {
-			require.Eventually(t, func() bool { return *watched.Current() == content }, time.Minute, 10*time.Millisecond)
+			await.Until(t, func() bool { return *watched.Current() == content }, time.Minute, 10*time.Millisecond)
 		}
 		require.NotEqual(t, "wrong", *watched.Current())
 	}

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"codebank.dev/native/await"
 )
 
 func TestTheMemoryBoundLeavesTheCollectorItsUsualRoom(t *testing.T) {
@@ -34,12 +36,12 @@ func TestTheMemoryLimitFollowsWhatIsAlive(t *testing.T) {
 		debug.SetMemoryLimit(restored)
 	}()
 	limit := func() int64 { return debug.SetMemoryLimit(-1) }
-	require.Eventually(t, func() bool { return limit() != math.MaxInt64 }, time.Minute, time.Millisecond)
+	await.Until(t, func() bool { return limit() != math.MaxInt64 }, time.Minute, time.Millisecond)
 	before := limit()
 
 	alive := make([]byte, 100<<20)
 	runtime.GC()
-	require.Eventually(t, func() bool { return limit() > before+int64(len(alive)) }, time.Minute, time.Millisecond)
+	await.Until(t, func() bool { return limit() > before+int64(len(alive)) }, time.Minute, time.Millisecond)
 	runtime.KeepAlive(alive)
 }
 

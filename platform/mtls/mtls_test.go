@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"codebank.dev/native/await"
 	"codebank.dev/platform/mtls"
 	"codebank.dev/platform/mtls/authority"
 	"github.com/stretchr/testify/require"
@@ -181,7 +182,7 @@ func TestOtherCertificatesAreRefused(t *testing.T) {
 	}
 	require.NoError(t, os.WriteFile(files.Denied, []byte(mtls.Serial(pairOf(denied).Leaf)+" # lost\n"), 0o600))
 	go server.Run(t.Context(), slog.New(slog.DiscardHandler))
-	require.Eventually(t, func() bool { return server.Denies(pairOf(denied).Leaf) }, 10*time.Second, 10*time.Millisecond)
+	await.Until(t, func() bool { return server.Denies(pairOf(denied).Leaf) }, 10*time.Second, 10*time.Millisecond)
 	for name, files := range map[string]mtls.Config{"another authority": foreign, "expired": expired, "denied": denied} {
 		served, _ := handshake(server, config(pairOf(files)))
 		require.Error(t, served, name)
@@ -227,5 +228,5 @@ func TestTheDenyListCountsWhileAnotherFileIsMissing(t *testing.T) {
 	require.NoError(t, os.Remove(files.Certificate))
 	require.NoError(t, os.WriteFile(files.Denied, []byte("spiffe://codebank/001/checkout\n"), 0o600))
 	go server.Run(t.Context(), slog.New(slog.DiscardHandler))
-	require.Eventually(t, func() bool { return server.Denies(pair.Leaf) }, 5*time.Second, 10*time.Millisecond)
+	await.Until(t, func() bool { return server.Denies(pair.Leaf) }, 5*time.Second, 10*time.Millisecond)
 }

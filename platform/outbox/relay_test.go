@@ -12,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"codebank.dev/native/await"
 	"codebank.dev/platform/id"
 	"codebank.dev/platform/outbox"
 	"codebank.dev/platform/outbox/outboxtest"
@@ -170,7 +171,7 @@ func start(t *testing.T, config outbox.Config) (relay *outbox.Relay, stop func()
 
 func eventually(t *testing.T, condition func() bool) {
 	t.Helper()
-	require.Eventually(t, condition, 30*time.Second, 2*time.Millisecond)
+	await.Until(t, condition, 30*time.Second, 2*time.Millisecond)
 }
 
 func TestTheStoreOfTheseTestsIsAStore(t *testing.T) {

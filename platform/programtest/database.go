@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"codebank.dev/native/await"
 	"codebank.dev/platform/database/databasetest"
 	"codebank.dev/platform/fault"
 	"github.com/jackc/pgx/v5"
@@ -164,7 +165,7 @@ func requireWaiting(t *testing.T, at, why string) {
 func requireUnready(t *testing.T, at, want string) {
 	t.Helper()
 	var answer Answer
-	require.Eventually(t, func() bool {
+	await.Until(t, func() bool {
 		var err error
 		answer, err = Get(at + "/readyz")
 		return err == nil && answer.Status == http.StatusServiceUnavailable && strings.Contains(answer.Body, want)

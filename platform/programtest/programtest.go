@@ -5,17 +5,22 @@ package programtest
 
 import (
 	"bytes"
+	"flag"
 	"io"
 	"net/http"
 	"os"
 	"os/exec"
 	"regexp"
+	"runtime"
+	"strconv"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"codebank.dev/native/await"
 )
 
 // NoDatabase is the address of a database that no server has.
@@ -26,12 +31,18 @@ const (
 	asProgram = "CODEBANK_TEST_AS_PROGRAM"
 	// patience bounds the wait for a program to serve or to end.
 	patience = time.Minute
+	// sideBySide is how many tests of a package run at a time, unless -parallel says so. They wait for the
+	// timers of programs that were killed more than they compute.
+	sideBySide = 8
 )
 
 // Main is a TestMain. It runs the tests or, in a process that Start started, the
 // program. Such a process ends when its input ends, so it never outlives the tests.
 func Main(m *testing.M, program func()) {
 	if os.Getenv(asProgram) == "" {
+		if err := runSideBySide(); err != nil {
+			panic("programtest: " + err.Error())
+		}
 		os.Exit(m.Run())
 	}
 	go func() {
@@ -39,6 +50,17 @@ func Main(m *testing.M, program func()) {
 		os.Exit(3)
 	}()
 	program()
+}
+
+// runSideBySide lets more parallel tests run than there are processors.
+func runSideBySide() error {
+	flag.Parse()
+	given := false
+	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })
+	if given {
+		return nil
+	}
+	return flag.Set("test.parallel", strconv.Itoa(max(sideBySide, runtime.GOMAXPROCS(0))))
 }
 
 // Program is a program that was started.
@@ -100,7 +122,7 @@ func (p *Program) Log() string {
 // Await waits until the program is ready, or has ended.
 func (p *Program) Await(t testing.TB, ready func() bool) {
 	t.Helper()
-	require.Eventually(t, func() bool {
+	await.Until(t, func() bool {
 		select {
 		case <-p.gone:
 			ready() // It may have become ready with its last output.

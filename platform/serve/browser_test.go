@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"codebank.dev/native/await"
 	"codebank.dev/platform/serve"
 	"codebank.dev/schemas"
 	bankv1 "codebank.dev/schemas/gen/bank/v1"
@@ -68,7 +69,7 @@ func (p *tab) complaints() []string {
 // click waits for an element and clicks it.
 func (p *tab) click(t *testing.T, selector string) {
 	t.Helper()
-	require.Eventually(t, func() bool {
+	await.Until(t, func() bool {
 		done, err := chromedp.Run(p.ctx, chromedp.Evaluate[bool](fmt.Sprintf(`(() => {
 			const found = document.querySelector(%q); if (found) found.click(); return !!found })()`, selector)))
 		return err == nil && done
@@ -92,7 +93,7 @@ func (p *tab) try(t *testing.T, service, operation string) string {
 	p.click(t, block+".try-out__btn")
 	p.click(t, block+".execute")
 	answer := block + ".live-responses-table tbody "
-	require.Eventually(t, func() bool { return p.text(answer+".response-col_status") != "" }, time.Minute, 20*time.Millisecond)
+	await.Until(t, func() bool { return p.text(answer+".response-col_status") != "" }, time.Minute, 20*time.Millisecond)
 	require.Equal(t, "200", strings.TrimSpace(p.text(answer+".response-col_status")), p.text(answer))
 	return p.text(answer)
 }

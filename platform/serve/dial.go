@@ -10,9 +10,12 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/backoff"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/connectivity"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
 )
 
 // How often and how soon a method of WithRetry is tried again.
@@ -28,6 +31,7 @@ type DialOption func(*dialing)
 
 type dialing struct {
 	retry []string
+	wait  time.Duration
 	grpc  []grpc.DialOption
 }
 
@@ -39,6 +43,13 @@ func WithRetry(methods ...string) DialOption {
 	return func(d *dialing) { d.retry = append(d.retry, methods...) }
 }
 
+// WithWait lets a call with one answer wait for the connection while the other side is away, for at most this long and
+// half of the time that its deadline leaves; then it fails with UNAVAILABLE. The client tries to connect every second
+// meanwhile, so with two seconds no call fails that begins when the other side is back. By default a call fails at once.
+func WithWait(most time.Duration) DialOption {
+	return func(d *dialing) { d.wait = most }
+}
+
 // WithGRPC passes options to gRPC after Dial's own.
 func WithGRPC(options ...grpc.DialOption) DialOption {
 	return func(d *dialing) { d.grpc = append(d.grpc, options...) }
@@ -46,7 +57,7 @@ func WithGRPC(options ...grpc.DialOption) DialOption {
 
 // Dial returns a client connection to a gRPC address: host:port, or any gRPC target such
 // as dns:///name:port, whose addresses share the calls. It does not wait for the other
-// side. After an outage it reconnects within about two seconds.
+// side. After an outage it reconnects within about two seconds; WithWait makes it one.
 //
 // Every error of a call is a *fault.Error (see FromStatus), except io.EOF at the end of a
 // stream. A call continues the trace of its context.
@@ -62,25 +73,69 @@ func Dial(address string, options ...DialOption) (*grpc.ClientConn, error) {
 	if err != nil {
 		return nil, fmt.Errorf("dial %s: %w", address, err)
 	}
+	longest := usualBackoff
+	if d.wait > 0 {
+		longest = waitingBackoff
+	}
 	return grpc.NewClient(address, append([]grpc.DialOption{
 		grpc.WithTransportCredentials(insecure.NewCredentials()),
-		grpc.WithConnectParams(connectParams()),
+		grpc.WithConnectParams(connectParams(longest)),
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: pingInterval, Timeout: pingTimeout}),
 		grpc.WithInitialWindowSize(streamWindow),
 		grpc.WithInitialConnWindowSize(connectionWindow),
 		grpc.WithDefaultServiceConfig(serviceConfig),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxResponseBytes)),
-		grpc.WithChainUnaryInterceptor(unary),
+		grpc.WithChainUnaryInterceptor(unary, d.waiting),
 		grpc.WithChainStreamInterceptor(stream),
 	}, d.grpc...)...)
 }
 
+// The longest backoffs between two tries to connect, before their jitter of a fifth.
+const (
+	usualBackoff = 2 * time.Second
+	// waitingBackoff is that of WithWait.
+	waitingBackoff = time.Second
+)
+
 // connectParams make the client reconnect sooner than gRPC's two minutes, because the
 // other side is near.
-func connectParams() grpc.ConnectParams {
+func connectParams(longest time.Duration) grpc.ConnectParams {
 	return grpc.ConnectParams{
-		Backoff:           backoff.Config{BaseDelay: 100 * time.Millisecond, Multiplier: 1.6, Jitter: 0.2, MaxDelay: 2 * time.Second},
+		Backoff:           backoff.Config{BaseDelay: 100 * time.Millisecond, Multiplier: 1.6, Jitter: 0.2, MaxDelay: longest},
 		MinConnectTimeout: 3 * time.Second,
+	}
+}
+
+// waiting is the interceptor of WithWait.
+//
+// tidy:parameters gRPC decides the signature
+func (d *dialing) waiting(ctx context.Context, method string, request, answer any, conn *grpc.ClientConn, invoke grpc.UnaryInvoker, options ...grpc.CallOption) error {
+	if d.wait > 0 {
+		awaitReady(ctx, conn, d.wait)
+		if conn.GetState() == connectivity.Connecting {
+			// The call would wait for the end of the try.
+			return status.Error(codes.Unavailable, "the other side does not answer")
+		}
+	}
+	return invoke(ctx, method, request, answer, conn, options...)
+}
+
+// awaitReady returns when the connection can take a call, or when it has waited long enough.
+func awaitReady(ctx context.Context, conn *grpc.ClientConn, most time.Duration) {
+	if conn.GetState() == connectivity.Ready {
+		return
+	}
+	if deadline, limited := ctx.Deadline(); limited {
+		most = min(most, time.Until(deadline)/2)
+	}
+	ctx, cancel := context.WithTimeout(ctx, most)
+	defer cancel()
+	conn.Connect()
+	for {
+		state := conn.GetState()
+		if state == connectivity.Ready || state == connectivity.Shutdown || !conn.WaitForStateChange(ctx, state) {
+			return
+		}
 	}
 }
 

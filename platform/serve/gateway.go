@@ -35,7 +35,7 @@ func (s *Server) Gateway(ctx context.Context, services ...GatewayRegistrar) erro
 			grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxResponseBytes)),
 			grpc.WithChainUnaryInterceptor(refuseUnknownParameters, s.vouch),
 			grpc.WithChainStreamInterceptor(s.openStream),
-			grpc.WithConnectParams(connectParams()))
+			grpc.WithConnectParams(connectParams(usualBackoff)))
 		if err != nil {
 			return fmt.Errorf("gateway: %w", err)
 		}

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"codebank.dev/native/await"
 	"codebank.dev/platform/fault"
 	"codebank.dev/platform/pan"
 	"codebank.dev/platform/serve"
@@ -238,7 +239,7 @@ func TestMetadataBeyondTheBoundOfRESTIsTaken(t *testing.T) {
 func TestTheHealthServiceFollowsReadinessAndReflectionIsThere(t *testing.T) {
 	r := start(t, newPurchases(), nil)
 	client := grpc_health_v1.NewHealthClient(r.conn(t))
-	require.Eventually(t, func() bool {
+	await.Until(t, func() bool {
 		response, err := client.Check(t.Context(), &grpc_health_v1.HealthCheckRequest{Service: "bank.v1.PurchaseService"})
 		return err == nil && response.GetStatus() == grpc_health_v1.HealthCheckResponse_SERVING
 	}, time.Minute, 5*time.Millisecond)

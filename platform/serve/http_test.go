@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"codebank.dev/native/await"
 	"codebank.dev/platform/fault"
 	"codebank.dev/platform/serve"
 	bankv1 "codebank.dev/schemas/gen/bank/v1"
@@ -114,7 +115,7 @@ func TestReadinessNamesTheCheckThatFails(t *testing.T) {
 	require.Equal(t, 200, response.StatusCode)
 	require.JSONEq(t, `{"ready":true,"checks":[{"name":"database","status":"ok"},{"name":"slow","status":"ok"}]}`, body)
 	broken.Store(true)
-	require.Eventually(t, func() bool {
+	await.Until(t, func() bool {
 		response, body = r.request(t, "GET", "/readyz", "")
 		return response.StatusCode == 503
 	}, time.Minute, 10*time.Millisecond)
@@ -123,7 +124,7 @@ func TestReadinessNamesTheCheckThatFails(t *testing.T) {
 	response, _ = r.request(t, "GET", "/livez", "")
 	require.Equal(t, 200, response.StatusCode, "an unready program lives")
 	health := grpc_health_v1.NewHealthClient(r.conn(t))
-	require.Eventually(t, func() bool {
+	await.Until(t, func() bool {
 		answer, err := health.Check(t.Context(), &grpc_health_v1.HealthCheckRequest{})
 		return err == nil && answer.GetStatus() == grpc_health_v1.HealthCheckResponse_NOT_SERVING
 	}, time.Minute, 10*time.Millisecond)

@@ -6,12 +6,13 @@ import (
 
 	"codebank.dev/platform/fault"
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
+	"google.golang.org/genproto/googleapis/api/httpbody"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 )
 
 // marshaler reads and writes the bodies of the gateway. Fields have the names of protojson,
-// and unknown fields are refused.
+// and unknown fields are refused. An answer that is a google.api.HttpBody is sent as it is, such as a picture.
 type marshaler struct{ *runtime.JSONPb }
 
 func newMarshaler() marshaler {
@@ -19,6 +20,22 @@ func newMarshaler() marshaler {
 		MarshalOptions:   protojson.MarshalOptions{EmitDefaultValues: true},
 		UnmarshalOptions: protojson.UnmarshalOptions{},
 	}}
+}
+
+// Marshal returns the body of an answer.
+func (m marshaler) Marshal(answer any) ([]byte, error) {
+	if body, ok := answer.(*httpbody.HttpBody); ok {
+		return body.GetData(), nil
+	}
+	return m.JSONPb.Marshal(answer)
+}
+
+// ContentType returns the type of an answer.
+func (m marshaler) ContentType(answer any) string {
+	if body, ok := answer.(*httpbody.HttpBody); ok {
+		return body.GetContentType()
+	}
+	return m.JSONPb.ContentType(answer)
 }
 
 // NewDecoder returns a decoder of a body that is exactly one JSON value. The gateway's own

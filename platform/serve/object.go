@@ -91,6 +91,33 @@ func (o Object) Text(name string) (string, error) {
 	return text, nil
 }
 
+// Inner returns a member that is an object with no other members than these, or nil if it is not given. The names of its
+// members begin with that of the member and a dot, as refusals show them. Errors: fault.InvalidArgument.
+func (o Object) Inner(name string, names ...string) (Object, error) {
+	if !o.Has(name) {
+		return nil, nil
+	}
+	read, err := ParseObject(o[name], name, names...)
+	inner := make(Object, len(read))
+	for member, value := range read {
+		inner[below(name, member)] = value
+	}
+	return inner, err
+}
+
+// Bool returns a member that is true or false, or otherwise if it is not given. Errors: fault.InvalidArgument.
+func (o Object) Bool(name string, otherwise bool) (bool, error) {
+	switch string(o[name]) {
+	case "":
+		return otherwise, nil
+	case "true":
+		return true, nil
+	case "false":
+		return false, nil
+	}
+	return false, wrongForm(name, "true or false")
+}
+
 // Texts sets variables to members that are strings, as Text returns them. It stops at the first that is not.
 func (o Object) Texts(members map[string]*string) error {
 	names := make([]string, 0, len(members))

@@ -51,6 +51,33 @@ func TestAMemberOfAnotherFormIsRefusedByName(t *testing.T) {
 	require.Equal(t, "a", name)
 }
 
+func TestAnObjectInAnObjectIsNamedByItsPath(t *testing.T) {
+	object, err := serve.ParseObject([]byte(`{"card":{"number":"4","month":"x"},"capture":false,"wrong":1,"none":null}`), "", "card", "capture", "wrong", "none")
+	require.NoError(t, err)
+	card, err := object.Inner("card", "number", "month")
+	require.NoError(t, err)
+	number, err := card.Text("card.number")
+	require.NoError(t, err)
+	require.Equal(t, "4", number)
+	_, err = card.Whole("card.month")
+	require.Equal(t, "card.month", fault.Of(err).Field)
+	_, err = object.Inner("card", "number")
+	require.Equal(t, "card.month", fault.Of(err).Field)
+	_, err = object.Inner("wrong", "number")
+	require.Equal(t, "wrong", fault.Of(err).Field)
+	none, err := object.Inner("none", "number")
+	require.NoError(t, err)
+	require.Empty(t, none)
+
+	for name, want := range map[string]bool{"capture": false, "none": true, "absent": true} {
+		value, err := object.Bool(name, true)
+		require.NoError(t, err)
+		require.Equal(t, want, value, name)
+	}
+	_, err = object.Bool("wrong", true)
+	require.Equal(t, "wrong", fault.Of(err).Field)
+}
+
 // FuzzParseObject: a body is read as encoding/json reads it, or refused; a refusal repeats no digits of it.
 func FuzzParseObject(f *testing.F) {
 	const secret = "4111117008903940"

@@ -2,6 +2,7 @@ package serve
 
 import (
 	"context"
+	"net/http"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
@@ -36,3 +37,12 @@ func tellReplay(ctx context.Context, options []grpc.CallOption) ([]grpc.CallOpti
 
 // outgoingHeader lets the answer of a call say over REST that it was given before, and nothing else.
 func outgoingHeader(key string) (string, bool) { return replayedHeader, key == replayedKey }
+
+// SetReplayed says in the header of an answer of Route whether the answer to the same command was given before.
+func SetReplayed(w http.ResponseWriter, replayed bool) {
+	if replayed {
+		w.Header().Set(replayedHeader, "true")
+	} else {
+		w.Header().Del(replayedHeader)
+	}
+}

@@ -2,6 +2,7 @@ package serve
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/netip"
 	"slices"
@@ -9,6 +10,8 @@ import (
 	"time"
 
 	"codebank.dev/platform/fault"
+	"codebank.dev/platform/permission"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
 )
 
@@ -29,10 +32,10 @@ type routes struct {
 
 // Route adds an HTTP handler that has walls, as a method of gRPC has them. pattern is that of http.ServeMux,
 // a method and a path, and is the name of the route in Config.Permissions: a route without a row keeps the
-// program from starting. Who calls is found out by the client certificate and by the access token in the
-// header Authorization; a cookie counts for nothing, so no foreign page can make a browser act. Requests
-// before the end of Prepare's steps are Unavailable. A body must be JSON, and a read has none. The context ends
-// at the deadline of a call. Call it before Run.
+// program from starting. Who calls is found out by the client certificate and by the access token or
+// the API secret in the header Authorization; a cookie counts for nothing, so no foreign page can make a browser
+// act. Requests before the end of Prepare's steps are Unavailable. A body must be JSON, and a read has none. The
+// context ends at the deadline of a call. Call it before Run.
 func (s *Server) Route(pattern string, handle RouteHandler) {
 	s.addRoute(pattern, func(w http.ResponseWriter, r *http.Request) error {
 		ctx, cancel := context.WithTimeout(r.Context(), s.config.MaxDeadline)
@@ -101,7 +104,7 @@ func (s *Server) admitRequest(r *http.Request, pattern string) (context.Context,
 	if tokens := r.Header.Values(authorizationKey); len(tokens) > 0 {
 		judged = metadata.NewIncomingContext(ctx, metadata.MD{authorizationKey: tokens})
 	}
-	judge := s.config.Walls.judge
+	judge := s.edge.judge
 	if s.config.Permissions.IsOpen(pattern) {
 		judge = s.config.Walls.judgeOpen
 	}
@@ -112,6 +115,9 @@ func (s *Server) admitRequest(r *http.Request, pattern string) (context.Context,
 	}
 	if err == nil {
 		err = s.config.Walls.allows(&s.config, pattern, &known.subject)
+	}
+	if s.config.Secrets != nil && errors.Is(err, permission.ErrUnauthenticated) {
+		err = errNothingShown
 	}
 	return ctx, err
 }
@@ -141,6 +147,9 @@ func (s *Server) refuseRequest(w http.ResponseWriter, r *http.Request, err error
 	s.edge.log(r.Context(), r.Pattern, elapsed, st, err)
 	if recorder, ok := w.(*responseRecorder); ok && recorder.status != 0 {
 		mustAbort()
+	}
+	if s.config.Secrets != nil && st.Code() == codes.Unauthenticated {
+		w.Header().Set("WWW-Authenticate", secretSchemes)
 	}
 	WriteProblem(w, r, FromStatus(st.Err()))
 }

@@ -11,8 +11,10 @@ import (
 	"testing"
 	"time"
 
+	"codebank.dev/native/await"
 	"codebank.dev/platform/fault"
 	"codebank.dev/platform/permission"
+	"codebank.dev/platform/principal"
 	"codebank.dev/platform/serve"
 	"codebank.dev/platform/wallstest"
 	bankv1 "codebank.dev/schemas/gen/bank/v1"
@@ -157,6 +159,41 @@ func TestARouteHasTheWallsOfACall(t *testing.T) {
 	require.JSONEq(t, `"30s"`, body)
 }
 
+// oneSecret knows one secret, of a café.
+type oneSecret struct{}
+
+const goodSecret = "sk_test_of_the_cafe"
+
+func (oneSecret) Verify(_ context.Context, text string) (principal.Principal, error) {
+	if text != goodSecret {
+		return principal.Principal{}, fault.New(fault.Unauthenticated, "SECRET_REFUSED", "There is no such API secret.")
+	}
+	return principal.Principal{Kind: principal.Merchant, Name: "cafe", Mode: "test"}, nil
+}
+
+// A secret opens a route as it opens a call, and guessing is slowed by the address of the client.
+func TestARouteTakesTheSecretOfAMerchant(t *testing.T) {
+	r := startRoutes(t, func(c *serve.Config) {
+		c.Secrets = oneSecret{}
+		c.Permissions[readRoute] = permission.Rule{Merchants: true, Whose: permission.Own}
+	})
+	response, body := r.send(t, goodSecret, "GET", "/things/1", "")
+	require.Equal(t, 200, response.StatusCode, body)
+	require.JSONEq(t, `"MERCHANT cafe merchant:cafe:test"`, body)
+	response, body = r.send(t, r.kit.Customer(t, customer), "GET", "/things/1", "")
+	require.Equal(t, 403, response.StatusCode, body)
+	for tries := 1; ; tries++ {
+		response, body = r.send(t, "sk_test_of_nobody", "GET", "/things/1", "")
+		if response.StatusCode == 429 {
+			require.Equal(t, "TOO_MANY_ATTEMPTS", problem(t, response, body, 429).Reason)
+			require.NotEmpty(t, response.Header.Get("Retry-After"))
+			break
+		}
+		require.Equal(t, 401, response.StatusCode, body)
+		require.Less(t, tries, 20, "guessing goes on")
+	}
+}
+
 // A route that is open to anybody is so whatever token is sent: a client whose token has expired can refresh it.
 // Whoever sends one that is not taken is nobody there, and above all not his program.
 func TestAnOpenRouteIsOpenWhateverTokenIsSent(t *testing.T) {
@@ -249,7 +286,7 @@ func TestARouteIsAnsweredWhenTheProgramIsPrepared(t *testing.T) {
 	response, body := r.send(t, "", "POST", "/open", "")
 	require.Equal(t, "STARTING", problem(t, response, body, 503).Reason)
 	close(prepared)
-	require.Eventually(t, func() bool {
+	await.Until(t, func() bool {
 		response, _ := r.send(t, "", "POST", "/open", "")
 		return response.StatusCode == 200
 	}, 10*time.Second, 10*time.Millisecond)

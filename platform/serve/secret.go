@@ -64,7 +64,10 @@ func (e *edge) judge(ctx context.Context, known *identity) error {
 	if err := e.config.Walls.holds(known.proof); err != nil {
 		return err
 	}
-	from := e.address(context.WithValue(ctx, identityKey{}, *known))
+	from := known.address // that of a request to a route
+	if !from.IsValid() {
+		from = e.address(context.WithValue(ctx, identityKey{}, *known))
+	}
 	if wait := e.guesses.wait(from, time.Now()); wait > 0 {
 		return errGuesses.After(wait)
 	}
@@ -87,6 +90,11 @@ const (
 	// maxGuessers bounds the memory of the limit.
 	maxGuessers = 10_000
 )
+
+// errNothingShown refuses who proves nothing to a program that takes API secrets, and secretSchemes says how to show one.
+var errNothingShown = fault.New(fault.Unauthenticated, "UNAUTHENTICATED", "This call needs an API secret, an access token or a client certificate.")
+
+const secretSchemes = `Bearer, Basic realm="merchants"`
 
 var errGuesses = fault.New(fault.ResourceExhausted, "TOO_MANY_ATTEMPTS", "There were too many attempts. Please wait and try again.")
 
@@ -124,7 +132,8 @@ func (g *guesses) note(from netip.Addr, now time.Time) {
 	if len(g.paid) >= maxGuessers {
 		g.forget(now)
 	}
-	g.paid[key] = until.Add(guessInterval)
+	// However many are sent at the same time, the next one waits no longer than one interval.
+	g.paid[key] = earlier(until.Add(guessInterval), now.Add(freeGuesses*guessInterval))
 }
 
 // forget makes room: it drops the addresses that need not wait, or any one if all must.
@@ -153,4 +162,11 @@ func network(from netip.Addr) netip.Addr {
 		return from
 	}
 	return prefix.Addr()
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
 }

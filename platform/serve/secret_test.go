@@ -41,6 +41,10 @@ func TestGuessesAreFreeAndThenSlow(t *testing.T) {
 		g.note(from, now)
 	}
 	require.Equal(t, guessInterval, g.wait(from, now))
+	for range 20 { // They were let in before the first one was found wrong.
+		g.note(from, now)
+	}
+	require.Equal(t, guessInterval, g.wait(from, now))
 	require.Equal(t, guessInterval, g.wait(netip.MustParseAddr("2001:db8::2"), now), "the network of one customer")
 	require.Zero(t, g.wait(netip.MustParseAddr("2001:db8:0:1::1"), now))
 	require.Zero(t, g.wait(from, now.Add(guessInterval)))

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"codebank.dev/native/await"
 	"codebank.dev/platform/fault"
 	"codebank.dev/platform/serve"
 	bankv1 "codebank.dev/schemas/gen/bank/v1"
@@ -56,7 +57,7 @@ func TestCallsThatComeBeforeTheProgramIsPreparedAreUnavailable(t *testing.T) {
 	require.Equal(t, grpc_health_v1.HealthCheckResponse_NOT_SERVING, health.GetStatus())
 
 	close(prepared)
-	require.Eventually(t, func() bool {
+	await.Until(t, func() bool {
 		response, _ := r.request(t, "GET", "/readyz", "")
 		return response.StatusCode == 200
 	}, time.Minute, 10*time.Millisecond)

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"codebank.dev/native/await"
 	"codebank.dev/platform/fault"
 	"codebank.dev/platform/serve"
 	"codebank.dev/platform/wallstest"
@@ -40,6 +41,6 @@ func TestANetworkHasAShareOfTheCallsOfStrangers(t *testing.T) {
 		_, err := client.AuthorizePurchase(madeUp, &bankv1.AuthorizePurchaseRequest{})
 		return fault.CodeOf(err)
 	}
-	require.Eventually(t, func() bool { return call(same) == fault.ResourceExhausted }, time.Minute, 10*time.Millisecond)
+	await.Until(t, func() bool { return call(same) == fault.ResourceExhausted }, time.Minute, 10*time.Millisecond)
 	require.Equal(t, fault.Unauthenticated, call(another), "another network is judged by its token")
 }

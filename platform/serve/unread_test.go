@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"codebank.dev/native/await"
 	"codebank.dev/platform/serve"
 	"github.com/stretchr/testify/require"
 )
@@ -167,5 +168,5 @@ func TestANetworkHasAShareOfTheConnections(t *testing.T) {
 	require.Equal(t, 200, response.StatusCode, "of another network")
 	require.Contains(t, r.log.String(), "an HTTP connection was closed because too many are open")
 	require.NoError(t, open[0].Close())
-	require.Eventually(t, func() bool { return answered(dial()) }, time.Minute, 10*time.Millisecond)
+	await.Until(t, func() bool { return answered(dial()) }, time.Minute, 10*time.Millisecond)
 }

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"codebank.dev/native/await"
 	"codebank.dev/platform/fault"
 	"github.com/go-jose/go-jose/v4"
 	"github.com/stretchr/testify/require"
@@ -101,7 +102,7 @@ func TestASourceMayBeAFile(t *testing.T) {
 	ended := make(chan struct{})
 	require.NoError(t, os.WriteFile(path, document(t, 1), 0o600))
 	go func() { defer close(ended); source.Run(ctx, slog.New(slog.DiscardHandler)) }()
-	require.Eventually(t, func() bool { return source.Ready(t.Context()) == nil }, time.Minute, time.Millisecond)
+	await.Until(t, func() bool { return source.Ready(t.Context()) == nil }, time.Minute, time.Millisecond)
 	cancel()
 	<-ended
 }

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"codebank.dev/native/await"
 	"codebank.dev/platform/fault"
 	"codebank.dev/platform/serve"
 	"github.com/google/uuid"
@@ -206,7 +207,7 @@ func (m *Matrix) prepare(t *testing.T) {
 		return
 	}
 	m.Kit.EndSession(session)
-	require.Eventually(t, func() bool {
+	await.Until(t, func() bool {
 		if m.GRPC == "" {
 			method, path, _ := strings.Cut(m.Routes[0].Pattern, " ")
 			_, body := m.send(t, EndedSession, method, path, "", nil)
@@ -292,6 +293,11 @@ func (m *Matrix) send(t *testing.T, caller Caller, method, path, body string, he
 	t.Helper()
 	response := m.do(t, caller, method, path, body, headers)
 	defer response.Body.Close()
+	if response.Header.Get("Content-Type") == "text/event-stream" {
+		line, err := bufio.NewReader(response.Body).ReadString('\n')
+		require.NoError(t, err, "a stream goes on, so only its first line is read")
+		return response.StatusCode, line
+	}
 	read, err := io.ReadAll(response.Body)
 	require.NoError(t, err)
 	return response.StatusCode, string(read)

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"codebank.dev/native/await"
 	"codebank.dev/platform/fault"
 	"codebank.dev/platform/mtls"
 	"codebank.dev/platform/mtls/authority"
@@ -207,7 +208,7 @@ func TestADeniedCertificateIsRefused(t *testing.T) {
 	require.NoError(t, read(client))
 	denied := mtls.ID{Bank: "001", Program: "checkout"}.String()
 	require.NoError(t, os.WriteFile(kit.Files(t, "bank").Denied, []byte("# stolen\n"+denied+"\n"), 0o600))
-	require.Eventually(t, func() bool {
+	await.Until(t, func() bool {
 		err := read(client)
 		return err != nil && fault.CodeOf(err) == fault.Unauthenticated
 	}, 5*time.Second, 10*time.Millisecond)
@@ -256,7 +257,7 @@ func TestACertificateOfAnAuthorityThatIsTakenOutIsRefused(t *testing.T) {
 	require.NoError(t, called())
 	require.Equal(t, http.StatusOK, requested())
 	require.NoError(t, os.WriteFile(trusted, kept, 0o600))
-	require.Eventually(t, func() bool {
+	await.Until(t, func() bool {
 		err := called()
 		return err != nil && fault.CodeOf(err) == fault.Unauthenticated && requested() == http.StatusUnauthorized
 	}, 5*time.Second, 10*time.Millisecond)
@@ -290,7 +291,7 @@ func TestCertificatesAreReplacedWhileCallsRun(t *testing.T) {
 		_, err := kit.Authority.Issue(mtls.ID{Bank: "001", Program: program}, authority.Options{})
 		require.NoError(t, err)
 	}
-	require.Eventually(t, func() bool { return serial(t, kit, server) != before }, 10*time.Second, 50*time.Millisecond)
+	await.Until(t, func() bool { return serial(t, kit, server) != before }, 10*time.Second, 50*time.Millisecond)
 	cancel()
 	require.NoError(t, <-failed)
 }
@@ -312,7 +313,7 @@ func TestAnOldConnectionOfHTTPIsReplaced(t *testing.T) {
 				opened++
 			}
 		}})
-		require.Eventually(t, func() bool {
+		await.Until(t, func() bool {
 			request, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://"+server.HTTPAddress()+"/livez", nil)
 			require.NoError(t, err)
 			response, err := (&http.Client{Transport: trusted}).Do(request)
@@ -538,7 +539,7 @@ func TestStrangersHoldFewCallsOpen(t *testing.T) {
 		require.Error(t, stream.RecvMsg(&bankv1.GetCardResponse{}), "ended by the server")
 	}
 	require.GreaterOrEqual(t, time.Since(begun), patience)
-	require.Eventually(t, func() bool {
+	await.Until(t, func() bool {
 		_, err := bankv1.NewCardServiceClient(conn).GetCard(wallstest.WithToken(t.Context(), kit.Customer(t, ada)), &bankv1.GetCardRequest{Name: "cards/1"})
 		return err == nil
 	}, 10*time.Second, 10*time.Millisecond, "the calls that have ended do not count")

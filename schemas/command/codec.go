@@ -24,7 +24,7 @@ var ErrTooLong = errors.New("command: the body is too long")
 
 // Message is a type of this package that travels as a record.
 type Message interface {
-	Command | Result | StatementRequest | ChargeRequest | ChargeResult
+	Command | Result | StatementRequest | ChargeRequest | ChargeResult | ChargeEvent | PixMessage | PixPayment
 }
 
 // contract is the schema of a Message and the order of its fields in the Go type.
@@ -40,6 +40,9 @@ var contracts = sync.OnceValues(func() (map[reflect.Type]*contract, error) {
 		reflect.TypeFor[StatementRequest](): {folder: "statement-requests"},
 		reflect.TypeFor[ChargeRequest]():    {folder: "charges"},
 		reflect.TypeFor[ChargeResult]():     {folder: "charge-results"},
+		reflect.TypeFor[ChargeEvent]():      {folder: "charge-events"},
+		reflect.TypeFor[PixMessage]():       {folder: "pix-messages"},
+		reflect.TypeFor[PixPayment]():       {folder: "pix-payments"},
 	}
 	for message, c := range all {
 		versions, err := schemas.Schemas(c.folder)

@@ -40,10 +40,17 @@ func TestMessagesComeBack(t *testing.T) {
 			DecidedAtMillis: number.Draw(t, "decided"), PublishedAtMillis: number.Draw(t, "published")})
 		roundTrip(t, command.StatementRequest{UserID: text.Draw(t, "user"), Format: command.CAMT053, StartAtMillis: number.Draw(t, "start"), Email: text.Draw(t, "email")})
 		roundTrip(t, command.ChargeRequest{RequestID: text.Draw(t, "request"), Kind: command.Charge, MerchantID: text.Draw(t, "merchant"), Mode: command.TestMode,
-			AmountMinor: number.Draw(t, "amount"), Currency: "BRL", Capture: command.CaptureLater, SealedCard: text.Draw(t, "sealed"), AcceptedAtMillis: number.Draw(t, "accepted")})
+			AmountMinor: number.Draw(t, "amount"), Currency: "BRL", Capture: command.CaptureLater, SealedCard: text.Draw(t, "sealed"),
+			Description: text.Draw(t, "description"), MerchantName: text.Draw(t, "name"), MerchantCategoryCode: "5812", MerchantCity: text.Draw(t, "city"),
+			MerchantCountry: "BR", Purchase: text.Draw(t, "purchase"), PayoutAccount: text.Draw(t, "account"), AcceptedAtMillis: number.Draw(t, "accepted")})
 		roundTrip(t, command.ChargeResult{ChargeID: text.Draw(t, "charge"), Kind: command.Refund, Mode: command.LiveMode, Status: command.Rejected,
 			Code: text.Draw(t, "code"), Reason: text.Draw(t, "reason"), Message: text.Draw(t, "message"), ExpiresAtMillis: number.Draw(t, "expires"),
+			Purchase: text.Draw(t, "purchase"), LapsedAtMillis: number.Draw(t, "lapsed"),
 			DecidedAtMillis: number.Draw(t, "decided")})
+		roundTrip(t, command.ChargeEvent{EventID: text.Draw(t, "event"), MerchantID: text.Draw(t, "merchant"), Mode: command.LiveMode, Sequence: number.Draw(t, "sequence"),
+			Kind: "CHARGE_EXPIRED", Status: "EXPIRED", AmountMinor: number.Draw(t, "amount"), CardBrand: text.Draw(t, "brand"), OperationKind: command.NoOperation,
+			OperationStatus: "REFUSED", OperationAmountMinor: number.Draw(t, "operation"), AcceptedAtMillis: number.Draw(t, "accepted"),
+			DecidedAtMillis: number.Draw(t, "decided"), DecisionMillis: number.Draw(t, "millis"), OccurredAtMillis: number.Draw(t, "occurred")})
 	})
 }
 

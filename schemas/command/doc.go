@@ -1,10 +1,12 @@
 // Package command is what travels on the topics on which programs ask for something and do not wait: the
-// commands to a bank with their results, requests for statements, and merchants' charges with theirs. It has their Go types, their Avro bodies,
-// and the MAC that says who made them.
+// commands to a bank with their results, requests for statements, merchants' charges with theirs and their events, and the
+// steps of payments between banks. It has their Go types, their Avro bodies, and the MAC that says who made them. Events
+// ask for nothing and have no MAC.
 //
 //	command.go  Command and Result of avro/commands and avro/command-results
 //	request.go  StatementRequest of avro/statement-requests
-//	charge.go   ChargeRequest and ChargeResult of avro/charges and avro/charge-results
+//	charge.go   ChargeRequest and ChargeResult of avro/charges and avro/charge-results, ChargeEvent of avro/charge-events
+//	pix.go      PixMessage and PixPayment of avro/pix-messages and avro/pix-payments
 //	codec.go    their bodies
 //	key.go      the file of keys; who may make what
 //	mac.go      signing a record, and finding out who signed it

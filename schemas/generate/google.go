@@ -16,11 +16,13 @@ import (
 )
 
 // importable are the google protos that our protos may import: HTTP routes, required
-// fields, and the status inside a stream. A new import must be added here.
+// fields, answers that are no JSON, and the status inside a stream. A new import must be
+// added here.
 var importable = []string{
 	"google/api/annotations.proto",
 	"google/api/field_behavior.proto",
 	"google/api/http.proto",
+	"google/api/httpbody.proto",
 	"google/rpc/error_details.proto",
 	"google/rpc/status.proto",
 }

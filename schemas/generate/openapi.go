@@ -100,6 +100,7 @@ func (d *document) add(body []byte) error {
 			if _, taken := d.Paths[route][method]; taken {
 				return fmt.Errorf("%s %s is defined twice", method, route)
 			}
+			describeBytes(operation)
 			if err := addProblem(operation); err != nil {
 				return fmt.Errorf("%s %s: %w", method, route, err)
 			}
@@ -107,6 +108,9 @@ func (d *document) add(body []byte) error {
 		}
 	}
 	for name, schema := range part.Components.Schemas {
+		if name == httpBody {
+			continue
+		}
 		if known, taken := d.Components.Schemas[name]; taken && !reflect.DeepEqual(known, schema) {
 			return fmt.Errorf("schema %s is defined twice, with different content", name)
 		}
@@ -124,6 +128,25 @@ func (d *document) write(path string) error {
 		return err
 	}
 	return os.WriteFile(path, body.Bytes(), 0o644)
+}
+
+// httpBody is the message of an answer that is no JSON.
+const httpBody = "google.api.HttpBody"
+
+// describeBytes describes an answer that is no JSON as what REST callers see: its bytes. The plug-in describes the message
+// that carries them.
+func describeBytes(operation any) {
+	fields, _ := operation.(map[string]any)
+	responses, _ := fields["responses"].(map[string]any)
+	answer, _ := responses["200"].(map[string]any)
+	content, _ := answer["content"].(map[string]any)
+	body, _ := content["application/json"].(map[string]any)
+	schema, _ := body["schema"].(map[string]any)
+	if schema["$ref"] != "#/components/schemas/"+httpBody {
+		return
+	}
+	answer["description"] = "The content itself. Content-Type names what it is."
+	answer["content"] = map[string]any{"*/*": map[string]any{"schema": map[string]any{"type": "string", "format": "binary"}}}
 }
 
 // addProblem adds the response that every failure of an operation has.

@@ -2,14 +2,12 @@ package bench
 
 import (
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
-	"codebank.dev/native/dist"
 	"codebank.dev/stack/launch"
 )
 
@@ -77,13 +75,10 @@ func TestTwoBuildsAreCompared(t *testing.T) {
 	if testing.Short() {
 		t.Skip("-short: no bank is started")
 	}
-	root, err := dist.Root()
+	programs, err := launch.Build(t.Context())
 	require.NoError(t, err)
 	other := t.TempDir()
-	built := exec.Command("go", "build", "-o", other+string(filepath.Separator), "./bank/cmd/bank")
-	built.Dir = root
-	output, err := built.CombinedOutput()
-	require.NoError(t, err, string(output))
+	require.NoError(t, os.Symlink(filepath.Join(programs, launch.Bank), filepath.Join(other, launch.Bank)))
 	base, err := launch.FreeBasePort()
 	require.NoError(t, err)
 	place := Place{Dir: t.TempDir(), BasePort: base, Progress: t.Output()}

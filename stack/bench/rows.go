@@ -23,6 +23,8 @@ const (
 	// databaseOnly: Postgres runs. The row starts the banks that it needs; they publish
 	// nothing.
 	databaseOnly
+	// withBroker: broker and registry run too, with topics and schemas.
+	withBroker
 	// wholeSystem: database, broker, registry, Connect, index and statement run.
 	wholeSystem
 )
@@ -49,6 +51,8 @@ func rows() []row {
 			noSystem, map[string]Goal{"EncodeAllocations": atMost(0, 0)}, (*workbench).encode},
 		{"scale", "purchases/s on a ledger with many transactions, against a nearly empty one",
 			databaseOnly, map[string]Goal{"Scale": atLeast(0.9, 1)}, (*workbench).scale},
+		{"pix", "payments between banks: look-ups of keys against an empty call; accepted until completed at 50 a second; the most against purchases, and the highest rate kept up with",
+			withBroker, map[string]Goal{"PixLookUp": atMost(2, 1.5), "PixLookUpAgain": atMost(2, 1.5), "PixCompleted": atMost(1000, 250)}, (*workbench).pix},
 		{"statement", "rows/s of the statement's connector, against COPY of the same rows",
 			wholeSystem, map[string]Goal{"StatementSink": atLeast(0.85, 0.95)}, (*workbench).statements},
 		{"index", "documents/s of the index's connector, against _bulk of the same documents",
@@ -59,6 +63,11 @@ func rows() []row {
 			wholeSystem, dashboardGoals(), (*workbench).dashboards},
 		{"relay", "events that wait after the stream, and draining an outbox against producing the same bytes",
 			wholeSystem, map[string]Goal{"RelayBacklog": atMost(1, 0.2), "RelayDrain": atLeast(0.2, 0.35)}, (*workbench).relay},
+		{"charges", "charges a second through the payment gateway: accepted against a commit of one row, and until decided, at 200 a second in both modes; the most in live mode against purchases",
+			wholeSystem, map[string]Goal{
+				"ChargesAcceptedTest": atMost(2, 1.5), "ChargesAcceptedLive": atMost(2, 1.5), "ChargesDecidedTest": atMost(1000, 100),
+				"ChargesDecidedLive": atMost(1000, 100), "ChargesLive": atLeast(0.15, 0.3),
+			}, (*workbench).charges},
 		{"interference", "purchases/s while relay and both sinks follow, against the same without them",
 			wholeSystem, map[string]Goal{"Interference": atLeast(0.7, 0.8)}, (*workbench).interference},
 		{"freshness", "time from the commit to the statement, and to the index less the refresh interval",

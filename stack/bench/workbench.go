@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"strconv"
 	"time"
@@ -93,7 +94,10 @@ func (w *workbench) startSystem(ctx context.Context, wanted system) error {
 		return err
 	}
 	names := []string{launch.Databases, launch.Programs, launch.Keys, launch.Identity}
-	if wanted == wholeSystem {
+	switch wanted {
+	case withBroker:
+		names = append(names, launch.Migrations, launch.Certificates, launch.Mail, launch.Kafka, launch.Registry)
+	case wholeSystem:
 		names = append(names, launch.Apply)
 	}
 	err := w.stack.Start(ctx, names...)
@@ -105,12 +109,29 @@ func (w *workbench) startSystem(ctx context.Context, wanted system) error {
 		return err
 	}
 	w.running = wanted
+	if wanted == withBroker {
+		if err := w.declare(ctx); err != nil {
+			return err
+		}
+	}
 	w.meter.postgres = w.stack.Process(launch.Postgres).Pid()
 	if err := w.checkDurability(ctx); err != nil || w.cards != nil {
 		return err
 	}
 	w.cards, err = w.issueCards(ctx, bankStart{database: cardsDatabase})
 	return err
+}
+
+// declare makes topics and schemas, which the whole system has by launch.Apply.
+func (w *workbench) declare(ctx context.Context) error {
+	for _, bank := range launch.Banks() {
+		for _, what := range []string{"topics", "schemas"} {
+			if err := w.stack.BankctlOf(ctx, bank, io.Discard, "apply", what); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // stop stops the running parts.
@@ -218,6 +239,9 @@ func (w *workbench) start(ctx context.Context, start bankStart) (*bank, error) {
 		return nil, err
 	}
 	settings := map[string]string{"database-url": url, "relay": "false"}
+	if start.folder == "" { // Payments between banks are the stack's own bank's: another one must not read its topic.
+		settings["codepix-address"], settings["pix-keys"] = "", ""
+	}
 	maps.Copy(settings, start.settings)
 	port := w.nextPort()
 	b := &bank{workbench: w, database: start.database, address: "127.0.0.1:" + strconv.Itoa(port)}

@@ -19,8 +19,9 @@ const (
 	absencePart = 4
 )
 
-// absenceMinute is what was answered in one sample: charges by card, and transfers that were accepted.
-type absenceMinute struct{ charges, transfers int64 }
+// absenceMinute is what was answered in one sample: charges by card at the bank, and transfers and merchants' charges
+// that were accepted.
+type absenceMinute struct{ charges, transfers, merchants int64 }
 
 // brokerAbsence is what was answered while the broker was away for long.
 type brokerAbsence struct{ minutes []absenceMinute }
@@ -47,20 +48,32 @@ func faultBrokerAway(ctx context.Context, r *run, s step) error {
 	if err := r.restartBroker(ctx, broker, longBacklogPublished); err != nil {
 		return err
 	}
-	return r.awaitTransfersEnded(ctx, time.Now())
+	back := time.Now()
+	if err := r.awaitEnded(ctx, launch.GatewayDatabase, "SELECT count(*) FROM transfers WHERE status = 'processing' AND created_at < $1", back); err != nil {
+		return err
+	}
+	r.journal.addRecovery(transfersEnded, time.Since(back))
+	if err := r.awaitEnded(ctx, launch.CheckoutDatabase, "SELECT count(*) FROM charges WHERE state = 1 AND created_at < $1", back); err != nil {
+		return err
+	}
+	r.journal.addRecovery(chargesCaughtUp, time.Since(back))
+	return nil
 }
 
 // sampleAbsence counts what is answered in one sample.
 func (r *run) sampleAbsence(ctx context.Context) absenceMinute {
 	r.frontMutex.Lock()
 	defer r.frontMutex.Unlock()
-	before := r.load.commands.accepted.Load()
+	before, chargesBefore := r.load.commands.accepted.Load(), r.load.charges.accepted.Load()
 	bought := r.samplePurchases(ctx, absenceSample)
-	return absenceMinute{charges: int64(len(bought.latencies)), transfers: r.load.commands.accepted.Load() - before}
+	return absenceMinute{
+		charges: int64(len(bought.latencies)), transfers: r.load.commands.accepted.Load() - before, merchants: r.load.charges.accepted.Load() - chargesBefore,
+	}
 }
 
-// awaitTransfersEnded waits until every transfer that was accepted before a moment has ended.
-func (r *run) awaitTransfersEnded(ctx context.Context, before time.Time) error {
+// awaitEnded waits until everything that was accepted before a moment has ended: until query, on the database of this
+// name, counts nothing.
+func (r *run) awaitEnded(ctx context.Context, name, query string, before time.Time) error {
 	var database *pgx.Conn
 	closeIt := func() {
 		if database != nil {
@@ -69,35 +82,30 @@ func (r *run) awaitTransfersEnded(ctx context.Context, before time.Time) error {
 		}
 	}
 	defer closeIt()
-	began := time.Now()
-	err := pipes.Await(ctx, recoveryTimeout, func(ctx context.Context) (err error) {
+	return pipes.Await(ctx, recoveryTimeout, func(ctx context.Context) (err error) {
 		if database == nil {
-			if database, err = r.system.database(ctx, launch.GatewayDatabase); err != nil {
+			if database, err = r.system.database(ctx, name); err != nil {
 				return err
 			}
 		}
 		var open int64
-		err = database.QueryRow(ctx, "SELECT count(*) FROM transfers WHERE status = $1 AND created_at < $2", processing, before).Scan(&open)
+		err = database.QueryRow(ctx, query, before).Scan(&open)
 		if err != nil {
 			closeIt() // A fault of the front may have killed the database.
 		} else if open > 0 {
-			err = fmt.Errorf("%d transfers that were accepted without the broker have not ended", open)
+			err = fmt.Errorf("of what was accepted without the broker %d have not ended: %s", open, query)
 		}
 		return err
 	})
-	if err == nil {
-		r.journal.addRecovery(transfersEnded, time.Since(began))
-	}
-	return err
 }
 
-// checkBrokerAbsences reports each sample in which no card was charged, or no transfer was accepted.
+// checkBrokerAbsences reports each sample in which no card was charged, or no transfer or no charge was accepted.
 func (r *run) checkBrokerAbsences() {
 	for _, absence := range r.brokerAbsences {
 		for minute, answered := range absence.minutes {
-			if answered.charges == 0 || answered.transfers == 0 {
-				r.load.observed.report(noBrokerForLong, "in minute %d without a broker %d charges were decided and %d transfers accepted",
-					minute+1, answered.charges, answered.transfers)
+			if answered.charges == 0 || answered.transfers == 0 || answered.merchants == 0 {
+				r.load.observed.report(noBrokerForLong, "in minute %d without a broker %d charges were decided, %d transfers and %d charges of merchants accepted",
+					minute+1, answered.charges, answered.transfers, answered.merchants)
 			}
 		}
 	}
@@ -105,21 +113,22 @@ func (r *run) checkBrokerAbsences() {
 
 // brokerAbsenceResult returns the result line on the time without a broker.
 func (r *run) brokerAbsenceResult() Result {
-	j := Result{ID: noBrokerForLong, Name: "transfers are taken and cards charged without the broker, for long"}
+	j := Result{ID: noBrokerForLong, Name: "transfers and charges are taken and cards charged without the broker, for long"}
 	if len(r.brokerAbsences) == 0 {
 		j.Status, j.Checked = NotApplicable, "the broker was not away for long in this run"
 		return j
 	}
-	var minutes, charges, transfers int64
+	var minutes, charges, transfers, merchants int64
 	for _, absence := range r.brokerAbsences {
 		for _, answered := range absence.minutes {
 			minutes++
 			charges += answered.charges
 			transfers += answered.transfers
+			merchants += answered.merchants
 		}
 	}
 	j.Count = minutes
-	j.Checked = fmt.Sprintf("%d minutes without a broker; in samples of %.0f s of each, %d charges by card and %d accepted transfers; all of them ended",
-		minutes, absenceSample.Seconds(), charges, transfers)
+	j.Checked = fmt.Sprintf("%d minutes without a broker; in samples of %.0f s of each, %d charges by card, %d accepted transfers and %d accepted charges of merchants; all of them ended",
+		minutes, absenceSample.Seconds(), charges, transfers, merchants)
 	return j
 }

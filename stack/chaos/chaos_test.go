@@ -50,6 +50,7 @@ func TestEverythingPromisedHoldsUnderOneRoundOfEveryFault(t *testing.T) {
 	require.GreaterOrEqual(t, counts["transfers"], int64(2_000), "approved transfers")
 	require.GreaterOrEqual(t, counts["holds"], int64(500), "ended holds")
 	requireCommands(t, report, counts)
+	requireCharges(t, report, counts)
 	stack, err := launch.Open(config)
 	require.NoError(t, err)
 	require.NoError(t, stack.Wipe()) // a failed run keeps its files
@@ -75,4 +76,19 @@ func requireCommands(t *testing.T, report *chaos.Report, counts map[string]int64
 	}
 	require.Positive(t, kills)
 	require.Equal(t, kills, report.KillsOf[launch.Gateway])
+}
+
+// requireCharges requires that merchants' charges were accepted, about as many as they ask for, and each decided, and
+// that the payment gateway and its processor were killed.
+func requireCharges(t *testing.T, report *chaos.Report, counts map[string]int64) {
+	t.Helper()
+	asked := report.InjectedSeconds * chaos.ChargeRate * chaos.NewChargesPercent / 100
+	require.GreaterOrEqual(t, counts["charges accepted"], asked/4, "accepted charges; merchants ask for %d without faults", asked)
+	require.Equal(t, counts["charges accepted"], counts["charges decided"], "each accepted charge is decided")
+	require.Positive(t, counts["charge sums"], "looks at the tables under load")
+	// Half of the charges are live ones, and one card in four may be declined.
+	require.GreaterOrEqual(t, counts["charges at the bank"], counts["charges accepted"]/5, "approved live charges")
+	for _, program := range []string{launch.PaymentGateway, launch.Processor} {
+		require.GreaterOrEqual(t, report.KillsOf[program], int64(2), program)
+	}
 }

@@ -40,6 +40,7 @@ type bankClient struct {
 	tokens    bankv1.CardServiceClient
 	cards     bankv1.CardServiceClient
 	wallets   bankv1.WalletServiceClient
+	pix       bankv1.PixServiceClient
 }
 
 // clients holds the connections of the load.
@@ -77,7 +78,7 @@ func (s *system) dialAll(banks []string, perBank int) (*clients, error) {
 			buyer, desk := to(launch.Bank, address, caller), to(launch.Bank, address, operator)
 			c.banks = append(c.banks, bankClient{
 				bankv1.NewPurchaseServiceClient(buyer), bankv1.NewCardServiceClient(buyer),
-				bankv1.NewCardServiceClient(desk), bankv1.NewWalletServiceClient(desk),
+				bankv1.NewCardServiceClient(desk), bankv1.NewWalletServiceClient(desk), bankv1.NewPixServiceClient(desk),
 			})
 		}
 	}

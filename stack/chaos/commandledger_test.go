@@ -114,12 +114,13 @@ func TestAMinuteWithoutABrokerInWhichNothingIsTakenIsFound(t *testing.T) {
 		minute absenceMinute
 		found  bool
 	}{
-		"both": {absenceMinute{1, 1}, false}, "no charge": {absenceMinute{0, 1}, true}, "no transfer": {absenceMinute{1, 0}, true},
+		"all": {absenceMinute{1, 1, 1}, false}, "no card": {absenceMinute{0, 1, 1}, true}, "no transfer": {absenceMinute{1, 0, 1}, true},
+		"no charge": {absenceMinute{1, 1, 0}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := &run{load: &load{observed: newObservations()}}
 			require.Equal(t, NotApplicable, r.brokerAbsenceResult().Status)
-			r.brokerAbsences = []brokerAbsence{{minutes: []absenceMinute{{2, 2}, tt.minute}}}
+			r.brokerAbsences = []brokerAbsence{{minutes: []absenceMinute{{2, 2, 2}, tt.minute}}}
 			r.checkBrokerAbsences()
 			require.Equal(t, tt.found, r.load.observed.problemOf(noBrokerForLong) != nil)
 			require.Equal(t, int64(2), r.brokerAbsenceResult().Count)

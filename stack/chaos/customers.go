@@ -111,7 +111,19 @@ func (d *desk) call(ctx context.Context, request deskRequest, expected ...string
 }
 
 // deskRequest is a request to the gateway. Without a key there is none, and without a body it has none.
-type deskRequest struct{ method, path, key, body string }
+type deskRequest struct {
+	method, path, key, body string
+	// toPayments says that it goes to the payment gateway of merchants.
+	toPayments bool
+}
+
+// receiver is the program that it goes to.
+func (q *deskRequest) receiver() string {
+	if q.toPayments {
+		return "payment gateway"
+	}
+	return "gateway"
+}
 
 // route is the method and the path without the ids in it.
 func (q *deskRequest) route() string {
@@ -126,7 +138,12 @@ func (q *deskRequest) route() string {
 }
 
 func (d *desk) send(ctx context.Context, q deskRequest, token string) *deskAnswer {
-	request, err := http.NewRequestWithContext(ctx, q.method, d.url+q.path, strings.NewReader(q.body))
+	return send(ctx, d.client, d.url, q, token)
+}
+
+// send sends one request with a token; "" is none.
+func send(ctx context.Context, client *http.Client, url string, q deskRequest, token string) *deskAnswer {
+	request, err := http.NewRequestWithContext(ctx, q.method, url+q.path, strings.NewReader(q.body))
 	if err != nil {
 		return &deskAnswer{err: err}
 	}
@@ -139,7 +156,7 @@ func (d *desk) send(ctx context.Context, q deskRequest, token string) *deskAnswe
 	if q.key != "" {
 		request.Header.Set("Idempotency-Key", q.key)
 	}
-	response, err := d.client.Do(request)
+	response, err := client.Do(request)
 	if err != nil {
 		return &deskAnswer{err: err}
 	}
@@ -193,6 +210,9 @@ func (c *customer) forget(token string) {
 // tokenExpired is the reason of a refusal of an old access token. It says nothing about the request.
 const tokenExpired = "TOKEN_EXPIRED"
 
+// requestRunning is the reason of a refusal of a request while the same one is being accepted.
+const requestRunning = "REQUEST_RUNNING"
+
 // classifyAnswer returns the class of an answer of the gateway and counts it. Reasons in expected are refusals
 // that the request provokes.
 func (o *observations) classifyAnswer(ctx context.Context, request deskRequest, answer *deskAnswer, expected ...string) class {
@@ -208,13 +228,13 @@ func (o *observations) classifyAnswer(ctx context.Context, request deskRequest, 
 		kind = classCancelled
 	case answer.err != nil, answer.status == http.StatusServiceUnavailable, answer.status == http.StatusGatewayTimeout:
 		kind = classUnknown
-	case answer.status == http.StatusTooManyRequests, reason == tokenExpired:
+	case answer.status == http.StatusTooManyRequests, reason == tokenExpired, reason == requestRunning:
 		kind = classRetryable
 	case slices.Contains(expected, reason):
 		kind = classRefused
 	default:
-		o.report(errorClasses, "%s of the gateway was answered %d %s", request.route(), answer.status, answer.body)
+		o.report(errorClasses, "%s of the %s was answered %d %s", request.route(), request.receiver(), answer.status, answer.body)
 	}
-	o.countName(kind, "gateway "+why)
+	o.countName(kind, request.receiver()+" "+why)
 	return kind
 }

@@ -32,7 +32,7 @@ func (r *run) checkDeadLetters(ctx context.Context) error {
 			}
 		}
 	}
-	return nil
+	return r.checkChargeLetters(ctx)
 }
 
 // readDeadLetters counts the records of a dead-letter topic by their original position.
@@ -62,5 +62,6 @@ func originOf(record *kgo.Record) recordPosition {
 
 // deadLettersChecked describes what was checked.
 func (r *run) deadLettersChecked() string {
-	return fmt.Sprintf("%d records that are not events, in each of %d dead-letter topics; nothing else may be there", len(r.sinks.poisoned), len(sinkNames))
+	return fmt.Sprintf("%d records that are not events, in each of %d dead-letter topics, and %d that are not charges in theirs; nothing else may be there",
+		len(r.sinks.poisoned), len(sinkNames), len(r.poisonedCharges))
 }

@@ -30,8 +30,21 @@ const (
 	killGateway       = "the gateway is killed"
 	failpointGateway  = "the gateway dies between two durable steps"
 	failpointCommands = "a bank dies between two durable steps of commands"
+	killPayments      = "the payment gateway is killed"
+	killProcessor     = "the payment processor is killed"
+	failpointPayments = "the payment gateway dies between two durable steps"
+	failpointDecision = "the payment processor dies between two durable steps"
+	freezePayments    = "the payment gateway or its processor is frozen, and wakes"
 	floodAll          = "ten times the load"
 	floodOneCard      = "ten times the load, on one card"
+
+	hubStopped       = "the hub between banks is away"
+	hubAway          = "the hub between banks is away for ten minutes"
+	killHub          = "the hub between banks is killed"
+	otherBankStopped = "the other bank is away"
+	otherBankAway    = "the other bank is away for ten minutes"
+	killOtherBank    = "the other bank is killed"
+	hubDatabaseDown  = "the hub between banks has no database"
 
 	killBroker          = "the broker is killed"
 	brokerDown          = "the broker is down"
@@ -54,8 +67,13 @@ var faults = map[string]fault{
 	killBank: faultKillBank, killBanks: faultKillBanks, failpointBank: faultFailpointBank, freezeBank: faultFreezeBank,
 	failpointCheckout: faultFailpointCheckout, failpointRelay: faultFailpointRelay, killDatabase: faultKillDatabase, databaseDown: faultDatabaseDown,
 	killGateway: faultKill(launch.Gateway), failpointGateway: faultFailpointGateway, failpointCommands: faultFailpointCommands,
+	killPayments: faultKill(launch.PaymentGateway), killProcessor: faultKill(launch.Processor), freezePayments: faultFreezePayments,
+	failpointPayments: faultFailpointPayments(launch.PaymentGateway), failpointDecision: faultFailpointPayments(launch.Processor),
 	connectionFault: faultConnection, floodAll: faultFlood, floodOneCard: faultFlood,
-	killBroker: faultKill(launch.Kafka), brokerDown: faultBrokerDown, brokerAway: faultBrokerAway, registryDown: faultRegistryDown, registryDownAtStart: faultRegistryDownAtStart,
+	hubStopped: faultAway(launch.CodePix), hubAway: faultAway(launch.CodePix), killHub: faultKill(launch.CodePix),
+	otherBankStopped: faultAway(launch.SecondBank().Bank), otherBankAway: faultAway(launch.SecondBank().Bank), killOtherBank: faultKill(launch.SecondBank().Bank),
+	hubDatabaseDown: faultHubDatabaseDown,
+	killBroker:      faultKill(launch.Kafka), brokerDown: faultBrokerDown, brokerAway: faultBrokerAway, registryDown: faultRegistryDown, registryDownAtStart: faultRegistryDownAtStart,
 	killWorker: faultKillWorker, joinWorker: faultSecondWorker, killIndex: faultKill(launch.Elasticsearch), indexBusy: faultIndexBusy, indexReadOnly: faultIndexReadOnly,
 	taskFails: faultTaskFails, poison: faultPoison, replay: faultReplay, republishOld: faultRepublishOld,
 }
@@ -63,7 +81,7 @@ var faults = map[string]fault{
 // frontBag holds the faults of the front: the services that clients call, and what these
 // services need.
 var frontBag = []bagItem{
-	{"F1", killBank, 12, 14, 0, 2_000},
+	{"F1", killBank, 8, 14, 0, 2_000},
 	{"F1", killBanks, 2, 2, 0, 1_000},
 	{"F1", failpointBank, 3, 4, 0, 0},
 	{"F2", freezeBank, 1, 1, 6_000, 20_000},
@@ -75,6 +93,11 @@ var frontBag = []bagItem{
 	{"F21", killGateway, 2, 3, 0, 2_000},
 	{"F21", failpointGateway, 3, 4, 0, 0},
 	{"F21", failpointCommands, 1, 2, 0, 0},
+	{"F22", killPayments, 1, 2, 0, 2_000},
+	{"F22", killProcessor, 1, 2, 0, 2_000},
+	{"F22", failpointPayments, 2, 3, 0, 0},
+	{"F22", failpointDecision, 1, 2, 0, 0},
+	{"F22", freezePayments, 1, 1, 3_000, 20_000},
 	{"F20", floodAll, 1, 0, 8_000, 60_000},
 	{"F20", floodOneCard, 1, 0, 4_000, 20_000},
 }
@@ -100,6 +123,7 @@ var pipesBag = []bagItem{
 // however slow the machine is, and has time for what they leave behind.
 var longRunFaults = map[string][]bagItem{
 	pipesLane: {{"F6", brokerAway, 1, 0, 600_000, 600_000}},
+	pixLane:   {{"F23", hubAway, 1, 0, 600_000, 600_000}, {"F23", otherBankAway, 1, 0, 600_000, 600_000}},
 }
 
 // lockBank returns the bank that a step affects and locks it. No other fault touches it until

@@ -136,6 +136,7 @@ func faultConnection(ctx context.Context, r *run, s step) error {
 	links := []string{
 		clientsTo + bankNames[0], clientsTo + bankNames[1], bankNames[0] + toLedger, bankNames[1] + toLedger,
 		checkoutToBank, statementToDatabase, sinkToDatabase, gatewayToBank, gatewayToDatabase,
+		paymentsToDatabase, processorToDatabase, processorToBank,
 	}
 	where := links[s.pick(len(links))]
 	how := connectionFaults[(s.Draw/64)%uint64(len(connectionFaults))]

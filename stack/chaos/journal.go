@@ -113,13 +113,16 @@ const (
 	backlogPublished     = "the events that the broker missed are on the topic"
 	longBacklogPublished = "the events that the broker missed in ten minutes are on the topic"
 	transfersEnded       = "the transfers that were accepted in ten minutes without the broker have ended"
+	chargesCaughtUp      = "the charges that were accepted in ten minutes without the broker are decided"
+	pixEnded             = "payments between banks have ended after a fault"
 	holdExpired          = "a hold ends after its expiry, while a bank is up"
 	lineDelayWithPoison  = "the latest good line on the statement, with poison on the topic"
 )
 
 var recoveryLimits = map[string]time.Duration{
 	bankAnswers: 3 * time.Second, databaseAnswers: 10 * time.Second, tasksAfterKill: time.Minute, tasksAfterLeave: time.Minute, taskRestarted: time.Minute,
-	backlogPublished: time.Minute, longBacklogPublished: 5 * time.Minute, transfersEnded: 5 * time.Minute, holdExpired: holdEndsWithin,
+	backlogPublished: time.Minute, longBacklogPublished: 5 * time.Minute, transfersEnded: 5 * time.Minute, chargesCaughtUp: 5 * time.Minute,
+	holdExpired: holdEndsWithin, pixEnded: time.Minute,
 	// The promise is at most five seconds more than without poison. A line takes some time in
 	// any case.
 	lineDelayWithPoison: 15 * time.Second,

@@ -24,6 +24,9 @@ const (
 	kindCapture     = 9
 	kindVoid        = 10
 	kindExpiry      = 11
+	kindPixOut      = 12
+	kindPixIn       = 13
+	kindPixReturn   = 14
 
 	statusApproved = 1
 	statusDeclined = 2
@@ -41,11 +44,11 @@ type entryRow struct {
 	sequence                     *int64
 	leg, kind, status, decline   int16
 	amount, balance, held, limit int64
-	caller, request              string
+	caller, request, endToEnd    string
 }
 
 const ledgerQuery = `SELECT transaction_id, account_id, debit_account, credit_account, original_transaction_id, sequence,
-	leg, kind, status, decline, amount, balance_after, held_after, credit_limit_after, caller, request_id
+	leg, kind, status, decline, amount, balance_after, held_after, credit_limit_after, caller, request_id, end_to_end_id
 	FROM entries ORDER BY account_id, sequence`
 
 // ledgerCheck computes balances and totals again from the entries of the ledger and compares
@@ -66,6 +69,8 @@ type ledgerCheck struct {
 	accountRows              map[[16]byte]accountState
 	wallets                  *walletCheck
 	commands                 *commandCheck
+	charges                  *chargeCheck
+	pix                      *pixCheck
 }
 
 // accountState holds the columns of an account's row.
@@ -86,7 +91,7 @@ func (l *load) readLedger(ctx context.Context, ledger *pgx.Conn) (*ledgerCheck, 
 	for rows.Next() {
 		var e entryRow
 		if err := rows.Scan(&e.transaction, &e.account, &e.debit, &e.credit, &e.original, &e.sequence,
-			&e.leg, &e.kind, &e.status, &e.decline, &e.amount, &e.balance, &e.held, &e.limit, &e.caller, &e.request); err != nil {
+			&e.leg, &e.kind, &e.status, &e.decline, &e.amount, &e.balance, &e.held, &e.limit, &e.caller, &e.request, &e.endToEnd); err != nil {
 			return nil, err
 		}
 		b.addEntry(&e)
@@ -96,7 +101,7 @@ func (l *load) readLedger(ctx context.Context, ledger *pgx.Conn) (*ledgerCheck, 
 }
 
 func newLedgerCheck(l *load) *ledgerCheck {
-	return &ledgerCheck{load: l, wallets: newWalletCheck(l), commands: newCommandCheck(l), matched: make(map[uint32]bool), voids: make(map[uint32]bool), orderPurchases: make(map[[16]byte]entryRow), accountRows: make(map[[16]byte]accountState)}
+	return &ledgerCheck{load: l, wallets: newWalletCheck(l), commands: newCommandCheck(l), charges: newChargeCheck(l), pix: &pixCheck{load: l, begun: make(map[string]string)}, matched: make(map[uint32]bool), voids: make(map[uint32]bool), orderPurchases: make(map[[16]byte]entryRow), accountRows: make(map[[16]byte]accountState)}
 }
 
 // addEntry reads one entry.
@@ -179,6 +184,8 @@ func (e *entryRow) asksLimit() bool {
 		return true
 	case kindTransfer:
 		return e.leg == 0
+	case kindPixReturn:
+		return e.debit != nil && *e.debit == *e.account
 	case kindReversal:
 		return e.leg == 1
 	}
@@ -204,7 +211,7 @@ func (b *ledgerCheck) applyMovement(e *entryRow) {
 		return
 	case e.kind == kindHold:
 		b.held += e.amount
-	case e.holdsOnly(), e.kind == kindCapture:
+	case e.holdsOnly(), e.kind == kindCapture, e.kind == kindPixOut:
 		b.held -= e.amount
 	}
 	if !moves {
@@ -217,7 +224,13 @@ func (b *ledgerCheck) applyMovement(e *entryRow) {
 		if (e.kind == kindTransfer) == (e.leg == 1) {
 			side = e.credit
 		}
-	case kindPurchase, kindCapture:
+	case kindPixIn:
+		side = e.credit
+	case kindPixReturn:
+		if *e.credit == b.account {
+			side = e.credit
+		}
+	case kindPurchase, kindCapture, kindPixOut:
 	default:
 		report("I11", "entry %s moves money and is of kind %d", uuid.UUID(e.transaction), e.kind)
 	}
@@ -246,7 +259,14 @@ func (b *ledgerCheck) matchRequest(e *entryRow) {
 		b.commands.add(e)
 		return
 	}
-	if b.wallets.endsHold(e) {
+	if e.caller == launch.Processor {
+		b.charges.add(e)
+		return
+	}
+	if e.caller == launch.Operator && e.kind == kindOpening {
+		return // An account that a merchant is paid out to.
+	}
+	if b.pix.add(e) || b.wallets.endsHold(e) {
 		return
 	}
 	number, err := strconv.ParseUint(strings.TrimPrefix(e.request, requestPrefix), 10, 32)
@@ -321,6 +341,7 @@ func (b *ledgerCheck) compareWithAnswer(e *entryRow, n uint32, op operation) {
 
 // checkMissing reports answered operations that are not in the ledger.
 func (b *ledgerCheck) checkMissing() {
+	b.pix.checkMissing()
 	report := b.load.observed.report
 	for n := range b.load.history.len() {
 		op := b.load.history.get(n)

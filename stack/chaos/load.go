@@ -25,6 +25,8 @@ type load struct {
 	recorded recordedHistory
 	reads    readCounts
 	commands commands
+	charges  charges
+	payments payments
 
 	working sync.WaitGroup
 	started atomic.Bool
@@ -45,6 +47,10 @@ const (
 	holdStream
 	recordedPairStream
 	commandStream
+	chargeStream
+	hookStream
+	_ // the one before is for messages that come again
+	pixStream
 )
 
 // start starts the workers. They run until stop.
@@ -65,10 +71,12 @@ func (l *load) start(ctx context.Context, counts workers) {
 	begin(counts.holds, holdStream, l.holdAtRandom)
 	begin(counts.recordedPairs, recordedPairStream, l.recordPairOperations)
 	begin(counts.commands, commandStream, l.transferByCommand)
+	begin(counts.charges, chargeStream, l.chargeCards)
+	begin(counts.payments, pixStream, l.payBetweenBanks)
 }
 
 // workers says how many workers of each kind run.
-type workers struct{ unary, bulk, recorded, orders, readers, transfers, holds, recordedPairs, commands int }
+type workers struct{ unary, bulk, recorded, orders, readers, transfers, holds, recordedPairs, commands, charges, payments int }
 
 // stop ends the load. Each worker finishes its current operation.
 func (l *load) stop() {

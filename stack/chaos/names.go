@@ -13,4 +13,10 @@ const (
 	acceptedKept    = "accepted"
 	commandSums     = "sums"
 	noBrokerForLong = "broker away"
+	chargesKept     = "charges accepted"
+	chargesDecided  = "charges decided"
+	chargeSums      = "charge sums"
+	chargesAtBank   = "charges at the bank"
+	eventsFollow    = "live feed"
+	hooksCome       = "webhooks"
 )

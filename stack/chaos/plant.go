@@ -3,6 +3,8 @@ package chaos
 import (
 	"context"
 	"fmt"
+	"net/http"
+	"strings"
 
 	bankv1 "codebank.dev/schemas/gen/bank/v1"
 	checkoutv1 "codebank.dev/schemas/gen/checkout/v1"
@@ -28,6 +30,23 @@ func (r *run) plantNumbers(ctx context.Context) (planted int) {
 				if err := send(ctx, text); status.Code(err) != codes.InvalidArgument || violatedField(err) != field {
 					r.load.observed.report("I17", "a card number as %s was answered with %v", field, err)
 				}
+			}
+		}
+	}
+	return planted
+}
+
+// plantCharges sends charges with a card number in their description. Each must be refused with the name of the field.
+func (r *run) plantCharges(ctx context.Context) (planted int) {
+	for _, t := range r.load.charges.tills {
+		c := &charged{amount: 100, card: r.load.charges.all[0].card}
+		for _, text := range []string{c.card.Number, inGroups(c.card.Number, "-")} {
+			planted++
+			body := strings.Replace(c.bodyOf(c.amount), `"load"`, `"for card `+text+`"`, 1)
+			request := deskRequest{method: http.MethodPost, path: chargesPath, key: fmt.Sprintf("planted-%d", planted), body: body}
+			answer := send(ctx, t.client, t.url, request, t.secret)
+			if answer.status != http.StatusBadRequest || !strings.Contains(string(answer.body), `"description"`) {
+				r.load.observed.report("I17", "a card number in the description of a charge was answered %d %s %v", answer.status, answer.body, answer.err)
 			}
 		}
 	}

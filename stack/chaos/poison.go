@@ -33,6 +33,9 @@ func faultPoison(ctx context.Context, r *run, s step) error {
 	if err := r.sinks.producePoison(ctx, s.Draw); err != nil {
 		return err
 	}
+	if err := r.poisonCharges(ctx); err != nil {
+		return err
+	}
 	if err := r.sinks.awaitEnd(ctx, statement); err != nil {
 		return err
 	}

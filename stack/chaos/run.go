@@ -27,8 +27,12 @@ type Options struct {
 	// Minutes is how long faults are injected; 0 is one short round of every fault.
 	Minutes int
 	// Rate is the most operations that the clients begin in a second; 0 is [DefaultRate], or
-	// half of it in a short run.
+	// a third of it in a short run.
 	Rate int
+	// MerchantEvents makes merchants follow their live feeds and have webhooks. The short run of the tests has neither yet.
+	MerchantEvents bool
+	// Pix makes customers pay between the two banks of the stack, and adds the lane of faults of what is between them.
+	Pix bool
 	// Stack describes the stack to run. Everything in its folder is deleted first.
 	Stack launch.Config
 	// Pictures is the folder for the picture of a history that is not linearizable.
@@ -62,6 +66,10 @@ type run struct {
 	indexSamples indexSamples
 	// gatewayFailpoints is how often the gateway was killed at a failpoint. Only the lane of the front uses it.
 	gatewayFailpoints uint64
+	// paymentFailpoints is the same for the payment gateway and its processor, by program.
+	paymentFailpoints map[string]uint64
+	// poisonedCharges are where the records are on the topic of charges that are none.
+	poisonedCharges []recordPosition
 	// peakMemory is the largest memory that a bank had before the first flood, in kB.
 	peakMemory atomic.Int64
 	flooded    atomic.Bool
@@ -78,7 +86,7 @@ func Run(ctx context.Context, options Options) (*Report, error) {
 	if options.Rate == 0 {
 		options.Rate = options.rate()
 	}
-	r := &run{options: options, journal: newJournal(options.Out)}
+	r := &run{options: options, journal: newJournal(options.Out), paymentFailpoints: make(map[string]uint64)}
 	var err error
 	if r.system, err = newSystem(options.Stack); err != nil {
 		return nil, err
@@ -97,16 +105,24 @@ func Run(ctx context.Context, options Options) (*Report, error) {
 // rate returns the rate for a run without an explicit one.
 func (o *Options) rate() int {
 	if o.Minutes == 0 {
-		return DefaultRate / 2
+		return DefaultRate / 3
 	}
 	return DefaultRate
+}
+
+// lanes are those of a run.
+func (o *Options) lanes() []string {
+	if o.Pix {
+		return lanes
+	}
+	return []string{frontLane, pipesLane}
 }
 
 // printSchedule prints the first round of the schedule. The later rounds follow from the seed
 // too.
 func (r *run) printSchedule() {
 	r.journal.printf("seed %d; to repeat the schedule: %s", r.options.Seed, r.options.Command())
-	for _, lane := range []string{frontLane, pipesLane} {
+	for _, lane := range r.options.lanes() {
 		for plan := newSchedule(lane, r.options.Seed, r.options.Minutes == 0); !plan.done(); {
 			s := plan.next()
 			r.journal.printf("  %s", s.String())
@@ -119,6 +135,9 @@ func (o *Options) Command() string {
 	command := fmt.Sprintf("go run ./stack chaos --seed %d --minutes %d", o.Seed, o.Minutes)
 	if o.Rate != o.rate() && o.Rate != 0 {
 		command += fmt.Sprintf(" --rate %d", o.Rate)
+	}
+	if o.Pix {
+		command += " --pix"
 	}
 	return command
 }
@@ -141,6 +160,8 @@ func (r *run) loadAndCheck(ctx context.Context) (*Report, error) {
 	r.load.recorded = newRecordedHistory()
 	r.load.commands.stack = r.system.stack
 	r.load.commands.pace.set(CommandRate)
+	r.load.charges.pace.set(ChargeRate)
+	r.load.payments.pace.set(PixRate)
 	r.load.pace.set(r.options.Rate)
 	r.load.recorded.pace.set(recordedRate(r.options.Minutes))
 	if err := r.load.issueInitialCards(ctx, [cardKinds]int{highLimit: 1000, lowLimit: 300, blockedCard: 10, smallAmounts: 10, largeAmounts: 10, oncePerMinute: 10}); err != nil {
@@ -152,10 +173,24 @@ func (r *run) loadAndCheck(ctx context.Context) (*Report, error) {
 	if err := r.load.signUpCustomers(ctx, r.system.stack); err != nil {
 		return nil, err
 	}
+	if err := r.load.openTills(ctx, r.system.stack); err != nil {
+		return nil, err
+	}
+	customersOfTwo, err := r.openPixAccounts(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if r.options.MerchantEvents {
+		if err := r.load.openMailroom(ctx, r.system.stack); err != nil {
+			return nil, err
+		}
+		defer r.load.charges.mailroom.close()
+		defer r.load.followEvents(ctx)()
+	}
 	r.load.start(ctx, workers{
 		unary: 24, bulk: 4, recorded: 4 * clientsPerAccount, orders: 3, readers: 2,
 		transfers: 16, holds: 8, recordedPairs: 2 * clientsPerAccount,
-		commands: 2 * gatewayCustomers,
+		commands: 2 * gatewayCustomers, charges: tillWorkers * len(r.load.charges.tills), payments: customersOfTwo,
 	})
 	r.began = time.Now()
 	r.inject(ctx)
@@ -164,6 +199,9 @@ func (r *run) loadAndCheck(ctx context.Context) (*Report, error) {
 		return nil, err
 	}
 	healed := time.Now()
+	if err := r.measurePixEnds(ctx, healed); err != nil {
+		r.load.observed.report("I14", "payments between banks after the last fault: %v", err)
+	}
 	if err := pipes.Await(ctx, recoveryTimeout, r.sinks.requireRunning); err != nil {
 		r.load.observed.report("I18", "after the last fault, without manual help: %v", err)
 	}
@@ -186,20 +224,25 @@ func withoutLog(err error) error {
 	return err
 }
 
-// inject runs both lanes until the time is over; in a short run it runs one round of each.
+// inject runs all lanes until the time is over; in a short run it runs one round of each.
 func (r *run) inject(ctx context.Context) {
 	until := r.began.Add(time.Duration(r.options.Minutes) * time.Minute)
 	short := r.options.Minutes == 0
-	var lanes, sampling sync.WaitGroup
+	var injecting, sampling sync.WaitGroup
 	ctx, end := context.WithCancel(ctx)
 	defer sampling.Wait()
 	defer end()
 	sampling.Go(func() { r.trackMemory(ctx) })
 	sampling.Go(func() { r.sampleIndex(ctx) })
 	sampling.Go(func() { r.sampleSums(ctx) })
+	sampling.Go(func() { r.sampleCharges(ctx) })
 	sampling.Go(func() { r.govern(ctx) })
-	for _, lane := range []string{frontLane, pipesLane} {
-		lanes.Go(func() {
+	if r.options.Pix {
+		sampling.Go(func() { r.samplePix(ctx) })
+		sampling.Go(func() { r.repeatMessages(ctx) })
+	}
+	for _, lane := range r.options.lanes() {
+		injecting.Go(func() {
 			defer func() { r.frontEnded.CompareAndSwap(false, lane == frontLane) }()
 			plan := newSchedule(lane, r.options.Seed, short)
 			for ctx.Err() == nil {
@@ -213,7 +256,7 @@ func (r *run) inject(ctx context.Context) {
 			}
 		})
 	}
-	lanes.Wait()
+	injecting.Wait()
 }
 
 // runStep injects one fault and records its result.

@@ -11,7 +11,7 @@ import (
 type step struct {
 	// Number counts the steps of a lane from 1.
 	Number int
-	// Lane is "front" or "pipes". The steps of one lane run one after the other; the two lanes
+	// Lane is "front", "pipes" or "pix". The steps of one lane run one after the other; the lanes
 	// run at the same time.
 	Lane string
 	// Fault is the id of the fault in the list of faults. Name is its name.
@@ -59,18 +59,19 @@ type schedule struct {
 }
 
 func newSchedule(lane string, seed uint64, short bool) *schedule {
-	bags := map[string][]bagItem{frontLane: frontBag, pipesLane: pipesBag}
-	stream := uint64(1)
-	if lane == pipesLane {
-		stream = 2
-	}
-	return &schedule{lane: lane, bag: bags[lane], short: short, random: rand.New(rand.NewPCG(seed, stream))}
+	bags := map[string][]bagItem{frontLane: frontBag, pipesLane: pipesBag, pixLane: pixBag}
+	streams := map[string]uint64{frontLane: 1, pipesLane: 2, pixLane: 3}
+	return &schedule{lane: lane, bag: bags[lane], short: short, random: rand.New(rand.NewPCG(seed, streams[lane]))}
 }
 
 const (
 	frontLane = "front"
 	pipesLane = "pipes"
+	pixLane   = "pix"
 )
+
+// lanes are all of them.
+var lanes = []string{frontLane, pipesLane, pixLane}
 
 // rounds returns how many rounds were begun.
 func (s *schedule) rounds() int { return s.round }

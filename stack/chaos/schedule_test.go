@@ -1,6 +1,7 @@
 package chaos
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -18,7 +19,7 @@ func take(lane string, seed uint64, short bool, count int) []step {
 }
 
 func TestTheScheduleIsAFunctionOfTheSeed(t *testing.T) {
-	for _, lane := range []string{frontLane, pipesLane} {
+	for _, lane := range lanes {
 		for _, short := range []bool{true, false} {
 			first := take(lane, 7, short, 200)
 			require.Equal(t, first, take(lane, 7, short, 200))
@@ -30,7 +31,7 @@ func TestTheScheduleIsAFunctionOfTheSeed(t *testing.T) {
 
 func TestARoundHasEveryFaultOfItsLane(t *testing.T) {
 	named := make(map[string]bool)
-	for lane, bag := range map[string][]bagItem{frontLane: frontBag, pipesLane: pipesBag} {
+	for lane, bag := range map[string][]bagItem{frontLane: frontBag, pipesLane: pipesBag, pixLane: pixBag} {
 		plan := newSchedule(lane, 3, true)
 		seen := make(map[string]int)
 		for !plan.done() {
@@ -95,10 +96,10 @@ func TestAFloodOfALongRunLastsAMinute(t *testing.T) {
 
 func TestEveryFaultOfTheListIsInABag(t *testing.T) {
 	covered := make(map[string]bool)
-	for _, e := range append(append([]bagItem(nil), frontBag...), pipesBag...) {
+	for _, e := range slices.Concat(frontBag, pipesBag, pixBag) {
 		covered[e.fault] = true
 	}
-	for _, id := range []string{"F1", "F2", "F3", "F4", "F5", "F6", "F7", "F8", "F9", "F10", "F11", "F12", "F16", "F18", "F19", "F20", "F21"} {
+	for _, id := range []string{"F1", "F2", "F3", "F4", "F5", "F6", "F7", "F8", "F9", "F10", "F11", "F12", "F16", "F18", "F19", "F20", "F21", "F22", "F23"} {
 		require.True(t, covered[id], id)
 	}
 }

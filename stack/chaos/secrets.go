@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 
 	"codebank.dev/stack/launch"
@@ -29,8 +30,17 @@ func (r *run) cardNumbers() []string {
 		}
 		forms = append(forms, number, inGroups(number, " "), hex.EncodeToString([]byte(number)))
 	}
+	for _, c := range testCards {
+		forms = append(forms, c.number, inGroups(c.number, " "), hex.EncodeToString([]byte(c.number)))
+	}
 	return append(forms, unissuedNumber)
 }
+
+// securityCode is how a text would name a security code. Three digits alone are in every file, and behind the bare
+// name they are now and then in what is sealed.
+const securityCode = `(cvv|cvc|security_?code)["' ]*[:=]["' ]*[0-9]{3}`
+
+var securityCodeName = regexp.MustCompile("(?i)" + securityCode)
 
 // inGroups returns a card number in groups of four digits.
 func inGroups(number, separator string) string {
@@ -41,7 +51,7 @@ func inGroups(number, separator string) string {
 // wrong. It then searches every table, topic and log, and the index, for card numbers, and all but the index
 // for tokens and keys, which must not be in the list of processes either.
 func (r *run) checkSecrets(ctx context.Context) (string, error) {
-	planted := r.plantNumbers(ctx)
+	planted := r.plantNumbers(ctx) + r.plantCharges(ctx)
 	numbers := r.cardNumbers()
 	secrets, err := r.secrets(ctx)
 	if err != nil {
@@ -62,7 +72,7 @@ func (r *run) checkSecrets(ctx context.Context) (string, error) {
 	if err == nil {
 		err = r.searchProcesses(secrets)
 	}
-	return fmt.Sprintf("%d ways to write the numbers of cards, in %d tables, %d records of all topics, %d logs and the index; %d requests with a number in a text were refused; %d tokens and keys, in the same and in the list of processes",
+	return fmt.Sprintf("%d ways to write the numbers of cards, in %d tables, %d records of all topics, %d logs and the index; %d requests with a number in a text were refused; %d tokens, keys and API secrets, in the same and in the list of processes",
 		len(numbers), tables, records, files, planted, len(secrets)), err
 }
 
@@ -83,7 +93,7 @@ func (r *run) searchTables(ctx context.Context, numbers, secrets []string) (tabl
 		for _, name := range names {
 			var found int64
 			if err == nil {
-				err = connection.QueryRow(ctx, fmt.Sprintf("SELECT count(*) FROM %q r WHERE r::text ~ $1 OR r::text LIKE ANY($2)", name), pattern, parts).Scan(&found)
+				err = connection.QueryRow(ctx, fmt.Sprintf("SELECT count(*) FROM %q r WHERE r::text ~ $1 OR r::text LIKE ANY($2) OR r::text ~* $3", name), pattern, parts, securityCode).Scan(&found)
 			}
 			if found > 0 {
 				r.load.observed.report("I17", "%d rows of %s.%s hold a card number or a secret", found, database, name)
@@ -119,7 +129,7 @@ func (r *run) searchTopics(ctx context.Context, numbers, secrets []string) (reco
 				parts = append(parts, header.Value)
 			}
 			for _, part := range parts {
-				if containsNumber(part, numbers) || contains(part, secrets) {
+				if containsNumber(part, numbers) || contains(part, secrets) || topic == chargesTopic && securityCodeName.Match(part) {
 					r.load.observed.report("I17", "%s/%d/%d holds a card number or a secret", topic, record.Partition, record.Offset)
 				}
 			}
@@ -154,7 +164,7 @@ func (r *run) searchLogs(numbers, secrets []string) (files int, err error) {
 		if err != nil {
 			return 0, err
 		}
-		if containsNumber(content, numbers) || contains(content, secrets) {
+		if containsNumber(content, numbers) || contains(content, secrets) || securityCodeName.Match(content) {
 			r.load.observed.report("I17", "the log %s holds a card number or a secret", filepath.Base(path))
 		}
 	}

@@ -77,6 +77,10 @@ const (
 	sinkToDatabase      = "sink to the statement's database"
 	gatewayToBank       = "gateway to bank"
 	gatewayToDatabase   = "gateway to its database"
+	paymentsToDatabase  = "payment gateway to its database"
+	processorToDatabase = "payment processor to its database"
+	processorToBank     = "payment processor to bank"
+	hubToDatabase       = "hub to its database"
 )
 
 var jdbcHost = regexp.MustCompile(`127\.0\.0\.1:[0-9]+`)
@@ -109,20 +113,28 @@ func (s *system) adjust(name string, settings map[string]string) {
 	case launch.Gateway:
 		database(gatewayToDatabase)
 		settings["bank-address"] = through(gatewayToBank, settings["bank-address"])
+	case launch.PaymentGateway:
+		database(paymentsToDatabase)
+	case launch.Processor:
+		database(processorToDatabase)
+		settings["bank-address"] = through(processorToBank, settings["bank-address"])
 	case launch.Statement:
 		database(statementToDatabase)
 	case launch.Checkout:
 		settings["bank-address"] = through(checkoutToBank, settings["bank-address"])
 		settings["shops"] = caller
 	case launch.Connect, secondWorker:
-		const jdbc = "CODEBANK_STATEMENT_JDBC_URL"
+		jdbc := launch.FirstBank().SinkSecret("url")
 		settings[jdbc] = jdbcHost.ReplaceAllStringFunc(settings[jdbc], func(host string) string { return through(sinkToDatabase, host) })
 		if index, err := s.indexProxy(); err == nil {
 			settings["CODEBANK_ELASTICSEARCH_URL"] = index.URL()
 		}
-	default: // a bank
+	case launch.CodePix:
+		database(hubToDatabase)
+	case launch.SecondBank().Bank, launch.SecondBank().Statement: // No connection of theirs is faulty.
+	default: // a bank, or a copy of it
 		database(name + toLedger)
-		settings["operators"], settings["acquirers"] = operator, "checkout,"+caller
+		settings["operators"], settings["acquirers"] = operator, "checkout,"+launch.Processor+","+caller
 		settings["namespaces"] = operator + "=" + caller
 	}
 }
@@ -160,7 +172,7 @@ func (s *system) start(ctx context.Context) error {
 		{process: s.stack.Process(launch.Bank), grpc: s.stack.Addresses().BankGRPC(), http: s.stack.Addresses().BankHTTP()},
 		{process: row, grpc: fmt.Sprintf("127.0.0.1:%d", second.GRPCPort), http: fmt.Sprintf("127.0.0.1:%d", second.HTTPPort)},
 	}
-	for _, name := range []string{launch.Postgres, launch.Kafka, launch.Registry, launch.Connect, launch.Elasticsearch, launch.Checkout, launch.Statement, launch.Identity, launch.Gateway, launch.ConnectorsWatch} {
+	for _, name := range []string{launch.Postgres, launch.Kafka, launch.Registry, launch.Connect, launch.Elasticsearch, launch.Checkout, launch.Statement, launch.Identity, launch.Gateway, launch.PaymentGateway, launch.Processor, launch.ConnectorsWatch, launch.CodePix, launch.SecondBank().Bank} {
 		s.servers[name] = &server{process: s.stack.Process(name)}
 	}
 	return nil

@@ -36,6 +36,14 @@ func (r *run) secrets(ctx context.Context) (secrets []string, err error) {
 		}
 		secrets = append(secrets, text[strings.LastIndexByte(text, '.')+1:])
 	}
+	for _, t := range r.load.charges.tills {
+		secrets = append(secrets, t.secret)
+	}
+	if r.options.MerchantEvents {
+		for _, e := range r.load.charges.mailroom.endpoints {
+			secrets = append(secrets, strings.TrimPrefix(e.secret, "whsec_"))
+		}
+	}
 	keys, err := filepath.Glob(filepath.Join(r.system.stack.Dir(), "tls", "*.key"))
 	if err != nil {
 		return nil, err

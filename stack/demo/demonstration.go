@@ -78,16 +78,24 @@ func newDemonstration(stack *launch.Stack, out io.Writer) (*demonstration, error
 		{launch.Checkout, addresses.CheckoutGRPC(), shop, func(c *grpc.ClientConn) { d.checkout = checkoutv1.NewCheckoutServiceClient(c) }},
 		{launch.Statement, addresses.StatementGRPC(), launch.Operator, func(c *grpc.ClientConn) { d.statements = statementv1.NewStatementServiceClient(c) }},
 	} {
-		connection, err := stack.Dial(service.program, service.address, service.as)
+		connection, err := d.dial(service.program, service.address, service.as)
 		if err != nil {
 			d.close()
 			return nil, err
 		}
-		d.connections = append(d.connections, connection)
 		service.use(connection)
 	}
 	d.freshness = newFreshness(d.statements, addresses.Elasticsearch())
 	return d, nil
+}
+
+// dial opens a connection that close closes.
+func (d *demonstration) dial(program, address, as string) (*grpc.ClientConn, error) {
+	connection, err := d.stack.Dial(program, address, as)
+	if err == nil {
+		d.connections = append(d.connections, connection)
+	}
+	return connection, err
 }
 
 func (d *demonstration) close() {

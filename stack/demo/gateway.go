@@ -3,6 +3,7 @@ package demo
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -168,7 +169,7 @@ func (a *app) send(ctx context.Context, method, path string, body any) ([]byte, 
 	}
 	if body != nil {
 		request.Header.Set("Content-Type", "application/json")
-		request.Header.Set("Idempotency-Key", "demo"+path) // Sent again, it is the same command.
+		request.Header.Set("Idempotency-Key", keyOf(path, content)) // Sent again, it is the same command.
 	}
 	if a.token != "" {
 		request.Header.Set("Authorization", "Bearer "+a.token)
@@ -186,6 +187,11 @@ func (a *app) send(ctx context.Context, method, path string, body any) ([]byte, 
 		}
 	}
 	return answer, err
+}
+
+// keyOf names a command by what it says.
+func keyOf(path string, body []byte) string {
+	return fmt.Sprintf("demo-%x", sha256.Sum256(append([]byte(path), body...)))
 }
 
 // idOf returns the UUID at the end of a name.

@@ -17,6 +17,7 @@ import (
 	"codebank.dev/dashboards/kql"
 	"codebank.dev/dashboards/query"
 	"codebank.dev/dashboards/view"
+	"codebank.dev/native/await"
 	"codebank.dev/schemas/event"
 	"codebank.dev/stack/launch"
 )
@@ -287,7 +288,7 @@ func TestAPartitionThatIsBehindIsShownAndRaisesTheAlert(t *testing.T) {
 	banks := []string{launch.BankCode, historyBank, silentBank}
 	behind := func() bool { return ruleCheck{stack, catalogue.Rules()[at], time.Now(), banks}.raised(t) }
 	awaitCompleteTo(t, stack, time.Now().Add(-5*time.Second))
-	require.Eventually(t, func() bool { return !behind() }, timeout, 500*time.Millisecond)
+	await.Until(t, func() bool { return !behind() }, timeout, 500*time.Millisecond)
 
 	before, document := newestWatermarks(t, stack, banks...)
 	shown := *shownCompleteUpTo(t, stack, banks...).Values[0]

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"flag"
 	"os"
 	"path/filepath"
 	"strings"
@@ -137,9 +138,13 @@ func (b *browser) accessible(t *testing.T) []string {
 		r.violations.flatMap((v) => v.nodes.map((n) => v.id + ": " + v.help + " " + n.target.join(" ") + " " + n.failureSummary)).slice(0, 10))`)
 }
 
-// picture keeps a picture of the whole page among the artifacts of the test.
+// picture keeps a picture of the whole page among the artifacts of the test, if go test is told to keep
+// them: pictures are for people, and drawing them takes longer than all checks of the page.
 func (b *browser) picture(t *testing.T, name string) {
 	t.Helper()
+	if flag.Lookup("test.artifacts").Value.String() != "true" {
+		return
+	}
 	ctx, cancel := context.WithTimeout(b.ctx, pageTimeout)
 	defer cancel()
 	png, err := chromedp.Run(ctx, chromedp.FullScreenshot(100))

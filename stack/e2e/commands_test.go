@@ -14,6 +14,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"codebank.dev/native/await"
 	"codebank.dev/schemas/command"
 	"codebank.dev/schemas/event"
 	bankv1 "codebank.dev/schemas/gen/bank/v1"
@@ -28,8 +29,8 @@ const (
 	commandsDeadLetters = "dlq.bank-001.commands"
 )
 
-// outage is how long the broker is away.
-const outage = 20 * time.Second
+// outage is how long the broker is away: for longer than its clients wait before they say so.
+const outage = 12 * time.Second
 
 // producer is a program outside of the stack that asks by event.
 type producer struct {
@@ -114,7 +115,7 @@ func (p *producer) results() (map[string]command.Result, map[string]int) {
 func (p *producer) await(request string) command.Result {
 	p.Helper()
 	var result command.Result
-	require.Eventually(p, func() bool {
+	await.Until(p, func() bool {
 		all, _ := p.results()
 		found, ok := all[launch.Events+" "+request]
 		result = found
@@ -182,7 +183,7 @@ func offsets(t *testing.T, ledger *pgx.Conn) (sum int64) {
 func awaitRead(t *testing.T, ledger *pgx.Conn, admin *kadm.Client) {
 	t.Helper()
 	end := endOffsets(t, admin, []string{commandsTopic})[commandsTopic]
-	require.Eventually(t, func() bool { return offsets(t, ledger) >= end }, timeout, 50*time.Millisecond)
+	await.Until(t, func() bool { return offsets(t, ledger) >= end }, timeout, 50*time.Millisecond)
 }
 
 // ledgerState is a digest of all that decisions have made.

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"codebank.dev/native/await"
 	bankv1 "codebank.dev/schemas/gen/bank/v1"
 	"codebank.dev/stack/launch"
 	"github.com/stretchr/testify/require"
@@ -147,7 +148,7 @@ func requirePublished(t *testing.T, stack *launch.Stack) {
 	pool := ledgerPool(t, stack)
 	var last int64
 	require.NoError(t, pool.QueryRow(t.Context(), "SELECT coalesce(max(id), 0) FROM outbox").Scan(&last))
-	require.Eventually(t, func() bool {
+	await.Until(t, func() bool {
 		var waiting int64
 		err := pool.QueryRow(context.Background(), "SELECT count(*) FROM outbox WHERE id <= $1", last).Scan(&waiting)
 		return err == nil && waiting == 0

@@ -15,6 +15,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"codebank.dev/native/await"
 	bankv1 "codebank.dev/schemas/gen/bank/v1"
 	"codebank.dev/stack/launch"
 )
@@ -168,7 +169,7 @@ func TestTheCallsOfTheTransferDocumentWorkAsItSays(t *testing.T) {
 	accepted := shell(t, stack, line)
 	require.Contains(t, accepted, "processing")
 	after := map[string]int64{from: 11_999_999_999, to: 5_600_000_000_000_001}
-	require.Eventually(t, func() bool { return list()[from] == after[from] }, timeout, 50*time.Millisecond)
+	await.Until(t, func() bool { return list()[from] == after[from] }, timeout, 50*time.Millisecond)
 	require.Equal(t, after, list())
 	require.JSONEq(t, accepted, shell(t, stack, line), "the same key is the same transfer")
 	require.Equal(t, "completed", awaitTransfer(t, stack, who, accepted)["status"])
@@ -181,7 +182,7 @@ func awaitTransfer(t *testing.T, stack *launch.Stack, who *launch.Person, accept
 	t.Helper()
 	id := (&answer{body: []byte(accepted)}).decode(t)["id"].(string)
 	var ended map[string]any
-	require.Eventually(t, func() bool {
+	await.Until(t, func() bool {
 		read := ask(t, stack, who, "", http.MethodGet, "/q/transfers/"+id, "")
 		require.Equal(t, http.StatusOK, read.status, "%s", read.body)
 		ended = read.decode(t)

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"codebank.dev/dashboards/expected"
+	"codebank.dev/native/await"
 	"codebank.dev/schemas/event"
 	"codebank.dev/stack/launch"
 	"codebank.dev/stack/pipes"
@@ -23,8 +24,10 @@ import (
 // The synthetic history has a bank of its own. Its events are on a topic of their own and have
 // its code in the index.
 const (
-	historyBank  = "002"
+	historyBank  = "004"
 	historyTopic = "bank-" + historyBank + ".transactions.v1"
+	// historyPort is the offset of the first of its two ports.
+	historyPort = 30
 	// historyPurchases make about 50,000 events, together with cards and reversals.
 	historyPurchases = 49_000
 	// seedLimit is the longest time in which the bank may decide them.
@@ -92,7 +95,7 @@ func seedSyntheticHistory(t *testing.T, stack *launch.Stack) *syntheticHistory {
 	}
 	base := stack.Addresses().BasePort
 	_, err = stack.Replica(context.Background(), launch.Bank, launch.Copy{
-		Name: "bank-" + historyBank, GRPCPort: base + 10, HTTPPort: base + 11,
+		Name: "bank-" + historyBank, GRPCPort: base + historyPort, HTTPPort: base + historyPort + 1,
 		Settings: map[string]string{"bank-code": historyBank, "database-url": url, "history": "true"},
 	})
 	require.NoError(t, err)
@@ -101,7 +104,7 @@ func seedSyntheticHistory(t *testing.T, stack *launch.Stack) *syntheticHistory {
 	began := time.Now()
 	p.seeded = seedHistory(t, stack)
 	p.took = time.Since(began)
-	require.Eventually(t, func() bool { return indexedDocuments(t, stack) >= p.seeded.Events }, timeout, 500*time.Millisecond)
+	await.Until(t, func() bool { return indexedDocuments(t, stack) >= p.seeded.Events }, timeout, 500*time.Millisecond)
 	p.documents = documentsOnTopic(t, stack, historyTopic, p.seeded.Events)
 	p.events = eventsOf(p.documents)
 	return p
@@ -120,7 +123,7 @@ func historyBankctl(t *testing.T, stack *launch.Stack, arguments ...string) []by
 
 func seedArguments(stack *launch.Stack, more ...string) []string {
 	return append([]string{
-		"seed", "history", "--bank-address", "127.0.0.1:" + strconv.Itoa(stack.Addresses().BasePort+10), "--seed", "42",
+		"seed", "history", "--bank-address", "127.0.0.1:" + strconv.Itoa(stack.Addresses().BasePort+historyPort), "--seed", "42",
 		"--days", "365", "--purchases", strconv.Itoa(historyPurchases), "--end", "2026-11-01",
 	}, more...)
 }
@@ -164,7 +167,7 @@ func documentsOnTopic(t *testing.T, stack *launch.Stack, topic string, atLeast i
 	require.NoError(t, err)
 	defer client.Close()
 	admin := kadm.NewClient(client)
-	require.Eventually(t, func() bool {
+	await.Until(t, func() bool {
 		return endOffsets(t, admin, []string{topic})[topic] >= int64(atLeast)
 	}, timeout, 100*time.Millisecond)
 	ctx, cancel := context.WithTimeout(t.Context(), timeout)

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"codebank.dev/native/await"
 	bankv1 "codebank.dev/schemas/gen/bank/v1"
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -114,7 +115,7 @@ func TestAValueThatNoRowCanHoldIsADeadLetterThatTheIndexTellsOf(t *testing.T) {
 	load.resolveUnknown()
 	load.verify(stack)
 	for _, queue := range queues {
-		require.Eventually(t, func() bool { return endOffsets(t, kadm.NewClient(client), queues)[queue] == before[queue]+2 },
+		await.Until(t, func() bool { return endOffsets(t, kadm.NewClient(client), queues)[queue] == before[queue]+2 },
 			timeout, 100*time.Millisecond, queue)
 		awaitConnector(t, stack, strings.TrimPrefix(queue, "dlq."), "RUNNING")
 	}
@@ -135,7 +136,7 @@ func TestAValueThatNoRowCanHoldIsADeadLetterThatTheIndexTellsOf(t *testing.T) {
 			require.NoError(t, stack.Bankctl(t.Context(), &report, "dlq", "discard", place, "--reason", "made by a test", "--yes"), report.String())
 		}
 	}
-	require.Eventually(t, func() bool { return deadLetters(t, stack) == short }, timeout, 500*time.Millisecond)
+	await.Until(t, func() bool { return deadLetters(t, stack) == short }, timeout, 500*time.Millisecond)
 }
 
 // requireOwnLettersOnly sends a letter of each queue again. The sink that refused it refuses it
@@ -146,7 +147,7 @@ func requireOwnLettersOnly(t *testing.T, stack *launch.Stack, admin *kadm.Client
 		var report bytes.Buffer
 		place := lettersIn(t, stack, queue, counted[queue])[0]
 		require.NoError(t, stack.Bankctl(t.Context(), &report, "dlq", "redrive", place, "--yes"), report.String())
-		require.Eventually(t, func() bool { return endOffsets(t, admin, queues)[queue] == counted[queue]+3 }, timeout, 100*time.Millisecond, queue)
+		await.Until(t, func() bool { return endOffsets(t, admin, queues)[queue] == counted[queue]+3 }, timeout, 100*time.Millisecond, queue)
 	}
 	for _, queue := range queues {
 		require.NoError(t, pipes.AwaitEnd(t.Context(), admin, strings.TrimPrefix(queue, "dlq."), transactions, timeout))
@@ -208,7 +209,7 @@ func TestAWrongSettingOfTheIndexStopsItsSinkAndDivertsNoEvent(t *testing.T) {
 			card := issue(t, bank, 100_000, nil).GetCard().GetName()
 			var ended time.Time
 			// What is removed may be noticed after half a minute, with the next event.
-			require.Eventually(t, func() bool {
+			await.Until(t, func() bool {
 				_, err := bankv1.NewPurchaseServiceClient(bank).AuthorizePurchase(t.Context(), purchase(card, 10))
 				require.NoError(t, err)
 				ended = time.Now()
@@ -222,7 +223,7 @@ func TestAWrongSettingOfTheIndexStopsItsSinkAndDivertsNoEvent(t *testing.T) {
 
 			fault.mend()
 			// The watch of the stack restarts the tasks too.
-			require.Eventually(t, func() bool {
+			await.Until(t, func() bool {
 				var report bytes.Buffer
 				_ = stack.Bankctl(t.Context(), &report, "connectors", "restart", sink)
 				return worker(stack).Require(t.Context(), sink, "RUNNING") == nil
@@ -276,7 +277,7 @@ func TestAnEventWaitsForASchemaThatTheRegistryDoesNotHave(t *testing.T) {
 	call(t, http.MethodPut, sink.url()+"/config", config)
 	defer call(t, http.MethodDelete, sink.url(), nil)
 
-	require.Eventually(t, func() bool { return sink.countInLog("but the value is an event of the bank") > 0 }, timeout, 100*time.Millisecond)
+	await.Until(t, func() bool { return sink.countInLog("but the value is an event of the bank") > 0 }, timeout, 100*time.Millisecond)
 	awaitConnector(t, stack, sink.name, "RUNNING")
 	var report bytes.Buffer
 	require.Error(t, stack.Bankctl(t.Context(), &report, "connectors", "status"), "it does not run whole")
@@ -284,7 +285,7 @@ func TestAnEventWaitsForASchemaThatTheRegistryDoesNotHave(t *testing.T) {
 	require.Empty(t, sink.readDeadLetters(0))
 
 	filled.Store(true)
-	require.Eventually(t, func() bool {
+	await.Until(t, func() bool {
 		rows := 0
 		require.NoError(t, sink.pool.QueryRow(t.Context(), "select count(*) from "+sink.name).Scan(&rows))
 		return rows == 1

@@ -6,6 +6,7 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"sync"
@@ -14,6 +15,7 @@ import (
 
 	"codebank.dev/native/dist"
 	"codebank.dev/stack/launch"
+	"codebank.dev/stack/pipes"
 )
 
 const (
@@ -58,7 +60,7 @@ func withStack(m *testing.M) (code int, err error) {
 		return 0, err
 	}
 	dir := filepath.Join(root, ".stack", "e2e")
-	system, err = launch.Open(launch.Config{Dir: dir, BasePort: base, Out: os.Stderr})
+	system, err = launch.Open(launch.Config{Dir: dir, BasePort: base, Out: os.Stderr, Adjust: hasten})
 	if err != nil {
 		return 0, err
 	}
@@ -70,6 +72,9 @@ func withStack(m *testing.M) (code int, err error) {
 	if err := system.Start(ctx); err != nil {
 		return 0, err
 	}
+	if err := hastenIndex(ctx); err != nil {
+		return 0, err
+	}
 	code = m.Run()
 	ctx, cancel = context.WithTimeout(context.Background(), stopTimeout)
 	defer cancel()
@@ -77,6 +82,29 @@ func withStack(m *testing.M) (code int, err error) {
 		return code, err
 	}
 	return code, system.Wipe()
+}
+
+// hasten lets the bank publish watermarks more often than it does by default, because many tests wait for
+// the next one.
+func hasten(name string, settings map[string]string) {
+	if name == launch.Bank {
+		settings["watermark-interval"] = "1s"
+	}
+}
+
+// hastenIndex lets the index store each of these watermarks.
+func hastenIndex(ctx context.Context) error {
+	const sink = "transactions-elasticsearch"
+	var config map[string]string
+	url := system.Addresses().Connect() + "/connectors/" + sink + "/config"
+	if err := pipes.Call(ctx, http.MethodGet, url, nil, &config); err != nil {
+		return err
+	}
+	config["watermark.interval.ms"] = "500"
+	if err := pipes.Call(ctx, http.MethodPut, url, config, nil); err != nil {
+		return err
+	}
+	return pipes.Await(ctx, startTimeout, func(ctx context.Context) error { return worker(system).Require(ctx, sink, "RUNNING") })
 }
 
 // running returns the stack. Without one it skips the test. At the end of the test it writes how

@@ -13,6 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"codebank.dev/native/await"
 	"codebank.dev/stack/launch"
 	"codebank.dev/stack/pipes"
 )
@@ -107,12 +108,13 @@ func (p *testSink) register(more string) uint32 {
 func (p *testSink) url() string { return p.stack.Addresses().Connect() + "/connectors/" + p.name }
 
 func (p *testSink) config() map[string]any {
+	statement := sinkOf(p.t, "statement-postgres")
 	return map[string]any{
 		"connector.class":     "dev.codebank.connect.PostgresSinkConnector",
 		"topics":              p.name,
-		"connection.url":      "${env:CODEBANK_STATEMENT_JDBC_URL}",
-		"connection.username": "${env:CODEBANK_STATEMENT_DB_USER}",
-		"connection.password": "${env:CODEBANK_STATEMENT_DB_PASSWORD}",
+		"connection.url":      statement["connection.url"],
+		"connection.username": statement["connection.username"],
+		"connection.password": statement["connection.password"],
 		"table.name.format":   p.name,
 		"primary.key.fields":  "id",
 		"field.include.list":  "id,n,note",
@@ -150,7 +152,7 @@ func (p *testSink) send(records ...*kgo.Record) {
 
 func (p *testSink) awaitRows(count int64) {
 	p.t.Helper()
-	require.Eventually(p.t, func() bool {
+	await.Until(p.t, func() bool {
 		rows, sum := p.rows()
 		return rows == count && sum == count*(count-1)/2
 	}, timeout, 100*time.Millisecond)

@@ -9,6 +9,7 @@ import (
 	"maps"
 	"net"
 	"net/http"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -24,6 +25,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"codebank.dev/connectors"
+	"codebank.dev/native/await"
 	"codebank.dev/schemas"
 	bankv1 "codebank.dev/schemas/gen/bank/v1"
 	"codebank.dev/stack/launch"
@@ -106,7 +108,7 @@ func TestANewVersionOfTheEventIsRolledOut(t *testing.T) {
 	// Republished old events are written in version 3, with their old content.
 	r.bankctl("republish", "--account", strings.TrimPrefix(card.GetCard().GetAccount(), "accounts/"))
 	r.requireAudit()
-	require.Eventually(t, func() bool { return r.recordCount(rolloutTopic) == 19 }, timeout, 100*time.Millisecond)
+	await.Until(t, func() bool { return r.recordCount(rolloutTopic) == 19 }, timeout, 100*time.Millisecond)
 	require.Equal(t, []int{5, 14}, r.recordsBySchema())
 	require.Zero(t, r.recordCount("dlq."+rolloutSink), "and nothing was refused")
 }
@@ -208,7 +210,7 @@ func (r *rollout) oldIndex() {
 
 func sinkOf(t *testing.T, name string) map[string]string {
 	t.Helper()
-	sinks, err := connectors.Sinks()
+	sinks, err := connectors.Sinks(launch.BankCode, filepath.Join(running(t).Dir(), "secrets", "connectors"))
 	require.NoError(t, err)
 	i := slices.IndexFunc(sinks, func(sink connectors.Sink) bool { return sink.Name == name })
 	require.GreaterOrEqual(t, i, 0)
@@ -287,7 +289,7 @@ func (r *rollout) compatibility() string {
 // awaitCopies waits until the statement and the index have so many events.
 func (r *rollout) awaitCopies(count int) {
 	r.Helper()
-	require.Eventually(r, func() bool {
+	await.Until(r, func() bool {
 		rows := 0
 		err := r.lines.QueryRow(r.Context(), "SELECT count(*) FROM statement_lines").Scan(&rows)
 		// A new index cannot be searched for a moment.

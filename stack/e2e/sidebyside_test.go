@@ -16,6 +16,7 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
+	"codebank.dev/native/await"
 	"codebank.dev/schemas"
 	"codebank.dev/schemas/event"
 	bankv1 "codebank.dev/schemas/gen/bank/v1"
@@ -121,7 +122,7 @@ func requireVersionsOnTopic(t *testing.T, stack *launch.Stack, account string, b
 	}
 	decoders := pipes.NewDecoders(stack.Addresses().RegistryConfluent())
 	var got map[string]int
-	require.Eventually(t, func() bool {
+	await.Until(t, func() bool {
 		got = map[string]int{}
 		err := pipes.ReadAll(t.Context(), stack.Addresses().Kafka(), func(record *kgo.Record) {
 			var e event.Transaction
@@ -162,12 +163,12 @@ func TestAnOrderLeftOpenByThePreviousVersionEnds(t *testing.T) {
 	}
 	_, err = checkoutv1.NewCheckoutServiceClient(dialAs(t, launch.Checkout, fmt.Sprintf("127.0.0.1:%d", base+2*(n%20)), "shop")).PlaceOrder(t.Context(), order)
 	require.Equal(t, codes.Unavailable, status.Code(err), "the checkout died: %v", err)
-	require.Eventually(t, func() bool { return !checkout.Running() }, timeout, 10*time.Millisecond)
+	await.Until(t, func() bool { return !checkout.Running() }, timeout, 10*time.Millisecond)
 	require.NoError(t, bank.Stop(t.Context()))
 
 	orders := checkoutv1.NewCheckoutServiceClient(dialAs(t, launch.Checkout, stack.Addresses().CheckoutGRPC(), "shop"))
 	var ended *checkoutv1.Order
-	require.Eventually(t, func() bool {
+	await.Until(t, func() bool {
 		answer, err := orders.PlaceOrder(t.Context(), order)
 		ended = answer.GetOrder()
 		return err == nil && ended.GetState() == checkoutv1.OrderState_ORDER_STATE_APPROVED

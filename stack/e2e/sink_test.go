@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"codebank.dev/native/await"
 	"codebank.dev/stack/launch"
 	"codebank.dev/stack/pipes"
 	"github.com/stretchr/testify/require"
@@ -26,12 +27,12 @@ func TestADatabaseKilledInTheMiddleOfABatchLosesNoRowAndFailsNoTask(t *testing.T
 	sink := newTestSink(t, stack)
 	sink.produce(0, manyRecords)
 	sink.connect()
-	require.Eventually(t, func() bool { rows, _ := sink.rows(); return rows > 0 }, timeout, time.Millisecond)
+	await.Until(t, func() bool { rows, _ := sink.rows(); return rows > 0 }, timeout, time.Millisecond)
 	database := stack.Process(launch.Postgres)
 	before := sink.countInLog("RetriableException")
 	database.Kill()
 	// The database is down until a write has failed, which Connect's log shows.
-	require.Eventually(t, func() bool { return sink.countInLog("RetriableException") > before }, timeout, 100*time.Millisecond)
+	await.Until(t, func() bool { return sink.countInLog("RetriableException") > before }, timeout, 100*time.Millisecond)
 	sink.requireRunning()
 	restart(t, database)
 	sink.awaitRows(manyRecords)
@@ -165,7 +166,7 @@ func TestRecordsWaitForTheRegistryThroughARestartOfTheirSink(t *testing.T) {
 	for range 2 {
 		awaitConnector(t, stack, sink.name, "RUNNING")
 		waiting := sink.countInLog("cannot fetch schema")
-		require.Eventually(t, func() bool { return sink.countInLog("cannot fetch schema") > waiting }, timeout, 100*time.Millisecond)
+		await.Until(t, func() bool { return sink.countInLog("cannot fetch schema") > waiting }, timeout, 100*time.Millisecond)
 		call(t, http.MethodPost, sink.url()+"/restart?includeTasks=true", nil)
 	}
 	restart(t, registry)
@@ -206,7 +207,7 @@ func (p *testSink) awaitCommitted() {
 // readDeadLetters waits for at least count dead letters and returns the causes of all.
 func (p *testSink) readDeadLetters(count int) []string {
 	p.t.Helper()
-	require.Eventually(p.t, func() bool {
+	await.Until(p.t, func() bool {
 		return endOffsets(p.t, p.admin, []string{p.deadLetterTopic()})[p.deadLetterTopic()] >= int64(count)
 	}, timeout, 100*time.Millisecond)
 	var causes []string

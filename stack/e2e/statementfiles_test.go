@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kadm"
 
+	"codebank.dev/native/await"
 	"codebank.dev/schemas/command"
 	statementv1 "codebank.dev/schemas/gen/statement/v1"
 	"codebank.dev/stack/launch"
@@ -21,7 +22,7 @@ import (
 func awaitFile(t *testing.T, stack *launch.Stack, who *launch.Person, name string) map[string]any {
 	t.Helper()
 	var file map[string]any
-	require.Eventually(t, func() bool {
+	await.Until(t, func() bool {
 		read := ask(t, stack, who, "", http.MethodGet, "/v1/"+name, "")
 		require.Equal(t, http.StatusOK, read.status, "%s", read.body)
 		file = read.decode(t)["file"].(map[string]any)
@@ -33,6 +34,7 @@ func awaitFile(t *testing.T, stack *launch.Stack, who *launch.Person, name strin
 
 // A program asks for a user's statement by event. The user is told by e-mail, and downloads it.
 func TestAStatementIsAskedForByEventAndAnnouncedByEMail(t *testing.T) {
+	t.Parallel() // it disturbs nobody, and waits
 	stack := running(t)
 	who := newCustomer(t, stack, seedPassword)
 	account := openFor(t, stack, who, 77_700)
@@ -52,7 +54,7 @@ func TestAStatementIsAskedForByEventAndAnnouncedByEMail(t *testing.T) {
 	events.send(record, &forged, record)
 
 	var files []any
-	require.Eventually(t, func() bool {
+	await.Until(t, func() bool {
 		read := ask(t, stack, who, "", http.MethodGet, "/v1/"+account.GetName()+"/files", "")
 		require.Equal(t, http.StatusOK, read.status, "%s", read.body)
 		files, _ = read.decode(t)["files"].([]any)
@@ -63,12 +65,12 @@ func TestAStatementIsAskedForByEventAndAnnouncedByEMail(t *testing.T) {
 	require.Equal(t, http.StatusOK, content.status)
 	requireVerified(t, stack, file["fileName"].(string), content.body)
 
-	require.Eventually(t, func() bool {
+	await.Until(t, func() bool {
 		mail, err := os.ReadFile(mailbox.File(filepath.Join(stack.Dir(), "mail"), who.Email))
 		return err == nil && bytes.Contains(mail, []byte(idOf(file["name"].(string))))
 	}, timeout, 50*time.Millisecond, "the e-mail names the file")
 	admin := kadm.NewClient(events.kafka)
-	require.Eventually(t, func() bool {
+	await.Until(t, func() bool {
 		return endOffsets(t, admin, []string{"dlq.statement-001.requests"})["dlq.statement-001.requests"] >= 1
 	}, timeout, 50*time.Millisecond, "what nobody has signed is in the dead-letter topic")
 	read := ask(t, stack, who, "", http.MethodGet, "/v1/"+account.GetName()+"/files", "")

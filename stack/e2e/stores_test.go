@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"codebank.dev/native/await"
 	bankv1 "codebank.dev/schemas/gen/bank/v1"
 	checkoutv1 "codebank.dev/schemas/gen/checkout/v1"
 	"codebank.dev/stack/launch"
@@ -145,7 +146,7 @@ func TestAPoisonRecordGoesToItsDeadLetterTopicOnceAndTheOthersPass(t *testing.T)
 	load.resolveUnknown()
 	load.verify(stack)
 	for _, queue := range queues {
-		require.Eventually(t, func() bool {
+		await.Until(t, func() bool {
 			return endOffsets(t, admin, queues)[queue] >= before[queue]+int64(len(poison))
 		}, timeout, 100*time.Millisecond, queue)
 	}

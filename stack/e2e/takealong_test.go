@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"codebank.dev/native/await"
 	bankv1 "codebank.dev/schemas/gen/bank/v1"
 	statementv1 "codebank.dev/schemas/gen/statement/v1"
 	"codebank.dev/stack/launch"
@@ -42,6 +43,7 @@ func verify(t *testing.T, stack *launch.Stack, name string, content []byte) (rep
 
 // A customer downloads the statement in each format, as a file. It has the ledger's totals, and nobody else gets it.
 func TestAStatementIsTakenAlongInEachFormat(t *testing.T) {
+	t.Parallel() // it disturbs nobody, and waits
 	stack := running(t)
 	who, other := newCustomer(t, stack, seedPassword), newCustomer(t, stack, seedPassword)
 	from, to := openFor(t, stack, who, 10_000), openFor(t, stack, other, 0)
@@ -58,11 +60,19 @@ func TestAStatementIsTakenAlongInEachFormat(t *testing.T) {
 		"SELECT max(sequence), count(*) FILTER (WHERE debit_account IS NOT NULL), max(occurred_at) FROM entries WHERE account_id = $1",
 		uuid.MustParse(idOf(from.GetName()))).Scan(&sequence, &lines, &last))
 	awaitStatement(t, stack, from, func(s *statementv1.Statement) bool { return s.GetCompleteToSequence() == sequence }, "everything is shown")
-	require.Eventually(t, func() bool { return time.Now().Truncate(time.Second).After(last) }, timeout, 50*time.Millisecond, "a range ends with the last whole second")
+	await.Until(t, func() bool { return time.Now().Truncate(time.Second).After(last) }, timeout, 50*time.Millisecond, "a range ends with the last whole second")
 
-	for _, format := range []string{"csv", "ofx", "ofx1", "camt.053", "pdf"} {
+	// All are asked for first, because each waits until its range is complete.
+	formats, files := []string{"csv", "ofx", "ofx1", "camt.053", "pdf"}, map[string]map[string]any{}
+	for _, format := range formats {
+		asked := ask(t, stack, who, "along-"+format, http.MethodPost, "/statement/generate", statementBody(from, format))
+		require.Equal(t, http.StatusAccepted, asked.status, "%s", asked.body)
+		files[format] = asked.decode(t)
+		require.Equal(t, format, files[format]["format"])
+	}
+	for _, format := range formats {
 		t.Run(format, func(t *testing.T) {
-			content := takeAlong(t, stack, who, from, format)
+			content := takeAlong(t, stack, who, from.GetName()+"/files/"+files[format]["id"].(string), files[format])
 			report := verify(t, stack, "statement."+format, content)
 			require.Equal(t, int64(0), report.OpeningMinor)
 			require.Equal(t, int64(closing), report.ClosingMinor)
@@ -83,14 +93,9 @@ func statementBody(account *bankv1.Account, format string) string {
 		`", "maxDate": "` + today.Format(time.DateOnly) + `"}`
 }
 
-// takeAlong asks for a file of a customer's own account and downloads it, on both ways. Another customer cannot.
-func takeAlong(t *testing.T, stack *launch.Stack, who *launch.Person, account *bankv1.Account, format string) []byte {
+// takeAlong downloads a file that a customer has asked for, by its name, on both ways. Another customer cannot.
+func takeAlong(t *testing.T, stack *launch.Stack, who *launch.Person, name string, file map[string]any) []byte {
 	t.Helper()
-	asked := ask(t, stack, who, "along-"+format, http.MethodPost, "/statement/generate", statementBody(account, format))
-	require.Equal(t, http.StatusAccepted, asked.status, "%s", asked.body)
-	file := asked.decode(t)
-	require.Equal(t, format, file["format"])
-	name := account.GetName() + "/files/" + file["id"].(string)
 	awaitFile(t, stack, who, name)
 	paths := []string{file["content"].(string), "/v1/" + name + ":download"}
 	content := ask(t, stack, who, "", http.MethodGet, paths[0], "")

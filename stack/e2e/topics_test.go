@@ -10,6 +10,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"codebank.dev/native/await"
 	bankv1 "codebank.dev/schemas/gen/bank/v1"
 	"codebank.dev/stack/launch"
 )
@@ -37,7 +38,7 @@ func TestTheRelayGoesOnWhenItsTopicsChange(t *testing.T) {
 		}
 		before := refusals()
 		requireApproved(t, stack, 256)
-		require.Eventually(t, func() bool { return refusals() > before }, timeout, 100*time.Millisecond)
+		await.Until(t, func() bool { return refusals() > before }, timeout, 100*time.Millisecond)
 		requireAuditEqual(t, stack)
 	})
 

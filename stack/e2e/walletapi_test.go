@@ -14,6 +14,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"codebank.dev/native/await"
 	bankv1 "codebank.dev/schemas/gen/bank/v1"
 	statementv1 "codebank.dev/schemas/gen/statement/v1"
 	"codebank.dev/stack/launch"
@@ -55,7 +56,7 @@ func TestTheWalletDocumentsAPIWorksFromSignUpToStatement(t *testing.T) {
 	requireLongStatement(t, stack, who)
 
 	require.Equal(t, http.StatusNoContent, ask(t, stack, who, "", http.MethodPost, "/auth/sign-out", "").status)
-	require.Eventually(t, func() bool {
+	await.Until(t, func() bool {
 		return ask(t, stack, who, "", http.MethodGet, "/wallet/balance", "").status == http.StatusUnauthorized
 	}, timeout, 20*time.Millisecond, "a session that has ended is not taken any more")
 	requireAuditEqual(t, stack)
@@ -115,7 +116,7 @@ func requireLongStatement(t *testing.T, stack *launch.Stack, who *launch.Person)
 	require.Equal(t, http.StatusAccepted, got.status, "%s", got.body)
 	file := got.decode(t)
 	require.Equal(t, file["id"], ask(t, stack, who, "long", http.MethodPost, "/statement/generate", body).decode(t)["id"], "the same key is the same file")
-	require.Eventually(t, func() bool {
+	await.Until(t, func() bool {
 		return ask(t, stack, who, "", http.MethodGet, file["location"].(string), "").decode(t)["state"] == "ready"
 	}, timeout, 50*time.Millisecond)
 	content := ask(t, stack, who, "", http.MethodGet, file["content"].(string), "")

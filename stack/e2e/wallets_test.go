@@ -22,6 +22,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"codebank.dev/native/await"
 	bankv1 "codebank.dev/schemas/gen/bank/v1"
 	statementv1 "codebank.dev/schemas/gen/statement/v1"
 	"codebank.dev/stack/launch"
@@ -141,7 +142,7 @@ func TestTransfersAndHoldsReachStatementAndIndexOnce(t *testing.T) {
 // requireBecame waits until the whole of a hold was captured or released.
 func requireBecame(t *testing.T, wallets bankv1.WalletServiceClient, hold *bankv1.PlaceHoldResponse, captured, released int64) {
 	t.Helper()
-	require.Eventually(t, func() bool {
+	await.Until(t, func() bool {
 		read, err := wallets.GetTransaction(t.Context(), &bankv1.GetTransactionRequest{Name: hold.GetTransaction().GetName()})
 		now := read.GetTransaction()
 		return err == nil && now.GetCapturedMinor() == captured && now.GetReleasedMinor() == released
@@ -153,7 +154,7 @@ func awaitStatement(t *testing.T, stack *launch.Stack, account *bankv1.Account, 
 	t.Helper()
 	statements := statementv1.NewStatementServiceClient(dialAs(t, launch.Statement, stack.Addresses().StatementGRPC(), launch.Operator))
 	var last *statementv1.Statement
-	require.Eventually(t, func() bool {
+	await.Until(t, func() bool {
 		answer, err := statements.GetStatement(t.Context(), &statementv1.GetStatementRequest{Name: account.GetName() + "/statement"})
 		last = answer.GetStatement()
 		return err == nil && is(last)
@@ -181,7 +182,7 @@ func requireLines(t *testing.T, stack *launch.Stack, account *bankv1.Account, wa
 func documentsOf(t *testing.T, stack *launch.Stack, transaction string, count int) []map[string]any {
 	t.Helper()
 	var documents []map[string]any
-	require.Eventually(t, func() bool {
+	await.Until(t, func() bool {
 		documents = nil
 		call(t, http.MethodPost, stack.Addresses().Elasticsearch()+"/bank-transactions-*/_refresh", nil)
 		scanIndex(t, stack, map[string]any{"query": map[string]any{"term": map[string]any{"transaction_id": transaction}}}, func(document map[string]any) {
@@ -223,7 +224,7 @@ func requireHoldDocuments(t *testing.T, stack *launch.Stack, of map[string]*bank
 	require.Subset(t, captured[1], map[string]any{"kind": "VOID", "relation": "RELEASED", "hold_id": hold, "original_transaction_id": hold})
 	lapsed := idOf(of["expired"].GetName())
 	var ends []map[string]any
-	require.Eventually(t, func() bool {
+	await.Until(t, func() bool {
 		ends = nil
 		call(t, http.MethodPost, stack.Addresses().Elasticsearch()+"/bank-transactions-*/_refresh", nil)
 		scanIndex(t, stack, map[string]any{"query": map[string]any{"term": map[string]any{"original_transaction_id": lapsed}}}, func(document map[string]any) {

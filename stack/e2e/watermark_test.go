@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"codebank.dev/native/await"
 	"codebank.dev/schemas/event"
 	"codebank.dev/stack/launch"
 	"codebank.dev/stack/pipes"
@@ -49,7 +50,7 @@ func requireComplete(t *testing.T, stack *launch.Stack, pool *pgxpool.Pool, from
 func awaitCompleteTo(t *testing.T, stack *launch.Stack, moment time.Time) time.Time {
 	t.Helper()
 	var reached time.Time
-	require.Eventually(t, func() bool {
+	await.Until(t, func() bool {
 		reached = completeTo(t, stack)
 		return reached.After(moment)
 	}, timeout, 100*time.Millisecond)

@@ -4,8 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"net"
-	"strconv"
 
 	"codebank.dev/native/process"
 )
@@ -24,8 +22,16 @@ const (
 	statementHTTP
 	checkoutGRPC
 	checkoutHTTP
+	codePixGRPC            = 6
+	codePixHTTP            = 7
 	identityGRPC           = 8
 	identityHTTP           = 9
+	secondBankGRPC         = 10
+	secondBankHTTP         = 11
+	secondStatementGRPC    = 12
+	secondStatementHTTP    = 13
+	paymentsHTTP           = 14
+	processorHTTP          = 15
 	gatewayHTTP            = 16
 	mailPort               = 19
 	postgresPort           = 20
@@ -45,16 +51,16 @@ type Addresses struct {
 	BasePort int
 }
 
-// BankGRPC is the bank's gRPC address, host:port.
+// BankGRPC is the first bank's gRPC address, host:port.
 func (a Addresses) BankGRPC() string { return a.host(bankGRPC) }
 
-// BankHTTP is the bank's HTTP address, host:port.
+// BankHTTP is the first bank's HTTP address, host:port.
 func (a Addresses) BankHTTP() string { return a.host(bankHTTP) }
 
-// StatementGRPC is the statement service's gRPC address, host:port.
+// StatementGRPC is the first bank's statement service's gRPC address, host:port.
 func (a Addresses) StatementGRPC() string { return a.host(statementGRPC) }
 
-// StatementHTTP is the statement service's HTTP address, host:port.
+// StatementHTTP is the first bank's statement service's HTTP address, host:port.
 func (a Addresses) StatementHTTP() string { return a.host(statementHTTP) }
 
 // CheckoutGRPC is the checkout service's gRPC address, host:port.
@@ -62,6 +68,12 @@ func (a Addresses) CheckoutGRPC() string { return a.host(checkoutGRPC) }
 
 // CheckoutHTTP is the checkout service's HTTP address, host:port.
 func (a Addresses) CheckoutHTTP() string { return a.host(checkoutHTTP) }
+
+// CodePixGRPC is the gRPC address of the hub of transfers between banks, host:port.
+func (a Addresses) CodePixGRPC() string { return a.host(codePixGRPC) }
+
+// CodePixHTTP is its HTTP address, host:port.
+func (a Addresses) CodePixHTTP() string { return a.host(codePixHTTP) }
 
 // IdentityGRPC is the gRPC address of the program that signs people in, host:port.
 func (a Addresses) IdentityGRPC() string { return a.host(identityGRPC) }
@@ -71,6 +83,12 @@ func (a Addresses) IdentityHTTP() string { return a.host(identityHTTP) }
 
 // GatewayHTTP is the HTTP address of the customers' gateway, host:port. It has no gRPC address.
 func (a Addresses) GatewayHTTP() string { return a.host(gatewayHTTP) }
+
+// PaymentsHTTP is the HTTP address of the payment gateway of merchants, host:port. It has no gRPC address.
+func (a Addresses) PaymentsHTTP() string { return a.host(paymentsHTTP) }
+
+// ProcessorHTTP is that of its processor, for probes and figures.
+func (a Addresses) ProcessorHTTP() string { return a.host(processorHTTP) }
 
 // Kafka is the broker's address, host:port.
 func (a Addresses) Kafka() string { return a.host(kafkaPort) }
@@ -92,9 +110,7 @@ func (a Addresses) Dashboards() string { return a.url(dashboardsPort) }
 
 func (a Addresses) port(offset int) int { return a.BasePort + offset }
 
-func (a Addresses) host(offset int) string {
-	return net.JoinHostPort("127.0.0.1", strconv.Itoa(a.port(offset)))
-}
+func (a Addresses) host(offset int) string { return loopback(a.port(offset)) }
 
 func (a Addresses) url(offset int) string { return "http://" + a.host(offset) }
 
@@ -102,7 +118,8 @@ func (a Addresses) url(offset int) string { return "http://" + a.host(offset) }
 func (a Addresses) Ports() []int {
 	var ports []int
 	for _, offset := range []int{
-		bankGRPC, bankHTTP, statementGRPC, statementHTTP, checkoutGRPC, checkoutHTTP, identityGRPC, identityHTTP, gatewayHTTP, mailPort,
+		bankGRPC, bankHTTP, statementGRPC, statementHTTP, checkoutGRPC, checkoutHTTP, codePixGRPC, codePixHTTP, identityGRPC, identityHTTP,
+		secondBankGRPC, secondBankHTTP, secondStatementGRPC, secondStatementHTTP, paymentsHTTP, processorHTTP, gatewayHTTP, mailPort,
 		postgresPort, kafkaPort, kafkaControllerPort, registryPort, registryManagementPort,
 		connectPort, elasticsearchPort, elasticsearchPeerPort, dashboardsPort,
 	} {

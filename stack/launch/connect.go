@@ -2,9 +2,8 @@ package launch
 
 import (
 	"context"
-	"net"
+	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 
 	"codebank.dev/native/child"
@@ -28,7 +27,7 @@ func newConnect(s *Stack, name string, port int) *connect {
 }
 
 // listener is the address of its REST API, host:port.
-func (c *connect) listener() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(c.port)) }
+func (c *connect) listener() string { return loopback(c.port) }
 
 func (c *connect) folder() string { return filepath.Join(c.stack.dir, c.name) }
 
@@ -60,13 +59,13 @@ func (c *connect) command(ctx context.Context) (process.Command, error) {
 	a := c.stack.addresses
 	dir := c.folder()
 	config := filepath.Join(dir, "connect.properties")
-	err := render("connect.properties", config, struct{ Broker, Listener, Plugins string }{
-		a.Kafka(), c.listener(), strings.Join(c.plugins, ","),
+	err := render("connect.properties", config, struct{ Broker, Listener, Plugins, Secrets string }{
+		a.Kafka(), c.listener(), strings.Join(c.plugins, ","), c.stack.connectSecrets(),
 	})
 	if err != nil {
 		return process.Command{}, err
 	}
-	env, err := c.environment(ctx)
+	env, err := c.settings(ctx)
 	if err != nil {
 		return process.Command{}, err
 	}
@@ -83,24 +82,54 @@ func (c *connect) command(ctx context.Context) (process.Command, error) {
 	}, nil
 }
 
-// environment returns the variables that connector files refer to as ${env:CODEBANK_…}.
-func (c *connect) environment(ctx context.Context) (map[string]string, error) {
+// variablePrefix begins the settings that connectors refer to as ${env:CODEBANK_…}. The others are files.
+const variablePrefix = "CODEBANK_"
+
+// settings returns the variables that connectors refer to as ${env:CODEBANK_…}, and writes the files to which
+// they refer as ${dir:FOLDER:FILE}.
+func (c *connect) settings(ctx context.Context) (map[string]string, error) {
 	server, err := c.stack.database(ctx)
 	if err != nil {
 		return nil, err
 	}
 	a := c.stack.addresses
-	host := "127.0.0.1:" + strconv.Itoa(server.Port())
-	env := map[string]string{
-		"CODEBANK_STATEMENT_JDBC_URL":    "jdbc:postgresql://" + host + "/" + StatementDatabase,
-		"CODEBANK_STATEMENT_DB_USER":     sinkRole,
-		"CODEBANK_STATEMENT_DB_PASSWORD": server.PasswordOf(sinkRole),
-		"CODEBANK_ELASTICSEARCH_URL":     a.Elasticsearch(),
-		"CODEBANK_KAFKA_BROKERS":         a.Kafka(),
-		"CODEBANK_REGISTRY_URL":          a.RegistryConfluent(),
+	settings := map[string]string{
+		variablePrefix + "ELASTICSEARCH_URL": a.Elasticsearch(),
+		variablePrefix + "KAFKA_BROKERS":     a.Kafka(),
+		variablePrefix + "REGISTRY_URL":      a.RegistryConfluent(),
 	}
-	c.stack.adjust(c.name, env)
-	return env, nil
+	host := loopback(server.Port())
+	for _, bank := range Banks() {
+		settings[bank.SinkSecret("url")] = "jdbc:postgresql://" + host + "/" + bank.StatementDatabase
+		settings[bank.SinkSecret("user")] = bank.role(sinkRole)
+		settings[bank.SinkSecret("password")] = server.PasswordOf(bank.role(sinkRole))
+	}
+	c.stack.adjust(c.name, settings)
+	for name, value := range settings {
+		if strings.HasPrefix(name, variablePrefix) {
+			continue
+		}
+		if err := c.stack.writeSecret(name, value); err != nil {
+			return nil, err
+		}
+		delete(settings, name)
+	}
+	return settings, nil
+}
+
+// connectSecrets is the folder of what connectors use of one bank.
+func (s *Stack) connectSecrets() string { return filepath.Join(s.dir, "secrets", "connectors") }
+
+// writeSecret replaces a file of that folder at once, so that a task never reads a part of it.
+func (s *Stack) writeSecret(name, value string) error {
+	if err := os.MkdirAll(s.connectSecrets(), 0o700); err != nil {
+		return err
+	}
+	part := filepath.Join(s.dir, "secrets", name+".part")
+	if err := os.WriteFile(part, []byte(value), 0o600); err != nil {
+		return err
+	}
+	return os.Rename(part, filepath.Join(s.connectSecrets(), name))
 }
 
 // ConnectWorker adds another worker of Kafka Connect to the same group. While it runs, it

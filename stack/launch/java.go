@@ -78,7 +78,7 @@ func environment(added map[string]string) []string {
 func variables(program string, settings map[string]string) map[string]string {
 	named := make(map[string]string, len(settings))
 	for flag, value := range settings {
-		name := program + "_" + strings.ReplaceAll(flag, "-", "_")
+		name := strings.ReplaceAll(program+"_"+flag, "-", "_")
 		named[strings.ToUpper(name)] = value
 	}
 	return named

@@ -24,8 +24,14 @@ func TestPortsAreWhereTheDocumentsSay(t *testing.T) {
 		"127.0.0.1:17003":                        a.StatementHTTP(),
 		"127.0.0.1:17004":                        a.CheckoutGRPC(),
 		"127.0.0.1:17005":                        a.CheckoutHTTP(),
+		"127.0.0.1:17006":                        a.CodePixGRPC(),
+		"127.0.0.1:17007":                        a.CodePixHTTP(),
 		"127.0.0.1:17008":                        a.IdentityGRPC(),
 		"127.0.0.1:17009":                        a.IdentityHTTP(),
+		"127.0.0.1:17010":                        a.Of(SecondBank()).BankGRPC,
+		"127.0.0.1:17011":                        a.Of(SecondBank()).BankHTTP,
+		"127.0.0.1:17012":                        a.Of(SecondBank()).StatementGRPC,
+		"127.0.0.1:17013":                        a.Of(SecondBank()).StatementHTTP,
 		"127.0.0.1:17016":                        a.GatewayHTTP(),
 		"127.0.0.1:17021":                        a.Kafka(),
 		"http://127.0.0.1:17023":                 a.Registry(),
@@ -111,7 +117,7 @@ func TestTheServicesDoNotNeedBrokerRegistryOrConnect(t *testing.T) {
 func TestEveryProgramWithAnAuditLogPublishesItsHead(t *testing.T) {
 	stack := open(t, t.TempDir())
 	for _, program := range []string{"identity", "statement", "checkout"} {
-		require.Equal(t, stack.Addresses().Kafka(), stack.newSettings(program)["kafka-brokers"], program)
+		require.Equal(t, stack.Addresses().Kafka(), stack.newSettings(program, first)["kafka-brokers"], program)
 		require.Contains(t, stack.serviceSpec(service{name: program, program: program}).Uses, Kafka, program)
 	}
 }
@@ -135,7 +141,7 @@ func TestEveryPlaceholderOfAConfigurationIsFilledIn(t *testing.T) {
 	entries, err := configFiles.ReadDir("config")
 	require.NoError(t, err)
 	values := map[string]string{
-		"Broker": "b", "Controller": "c", "Data": "d", "Listener": "l", "Registry": "r", "Plugins": "p",
+		"Broker": "b", "Controller": "c", "Data": "d", "Listener": "l", "Secrets": "s", "Registry": "r", "Plugins": "p",
 		"Logs": "o", "Port": "1", "PeerPort": "2",
 	}
 	for _, entry := range entries {

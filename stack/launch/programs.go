@@ -20,6 +20,10 @@ var programs = map[string]string{
 	"checkout":  "checkout/cmd/checkout",
 	"identity":  "identity/cmd/identity",
 	"gateway":   "gateway/cmd/gateway",
+	"codepix":   "codepix/cmd/codepix",
+
+	"payment-gateway":   "checkout/cmd/payment-gateway",
+	"payment-processor": "checkout/cmd/payment-processor",
 }
 
 // binariesDir is the folder for the built programs.
@@ -38,6 +42,16 @@ func hasAnySources(root string) bool {
 		}
 	}
 	return false
+}
+
+// Build builds all programs of the repository, as a stack does before it starts, and returns their folder.
+// Programs that are up to date are not linked again. The folder belongs to all stacks and tests.
+func Build(ctx context.Context) (folder string, err error) {
+	root, err := dist.Root()
+	if err != nil {
+		return "", err
+	}
+	return binariesDir(root), build(ctx, root)
 }
 
 // build builds all programs in one call, so that the compiler shares its work.

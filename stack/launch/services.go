@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"maps"
 	"net"
@@ -15,9 +14,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
-	"codebank.dev/native/dist"
 	"codebank.dev/native/process"
 )
 
@@ -25,6 +22,8 @@ import (
 type service struct {
 	// name is the name of its row. program is the name of the program, which replicas share.
 	name, program string
+	// bank is the bank that it belongs to; the first bank for a program that serves all banks.
+	bank Institution
 	// grpc and http are its ports. Without gRPC, grpc is 0.
 	grpc, http int
 	// settings replace settings that every copy of the program has.
@@ -38,13 +37,12 @@ type service struct {
 // serviceSpec returns the row of a service. Settings are environment variables and not flags,
 // because the list of processes shows flags to every user.
 func (s *Stack) serviceSpec(service service) process.Spec {
-	loopback := func(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
 	spec := process.Spec{
 		Name:  service.name,
 		Needs: []string{Databases, Programs, Migrations, Certificates},
 		Ports: service.ports(),
 		Command: func(ctx context.Context) (process.Command, error) {
-			settings, err := s.settings(ctx, service.program)
+			settings, err := s.settings(ctx, service.program, service.bank)
 			if err != nil {
 				return process.Command{}, err
 			}
@@ -53,7 +51,7 @@ func (s *Stack) serviceSpec(service service) process.Spec {
 			}
 			settings["http-address"] = loopback(service.http)
 			if service.folder == "" { // An earlier build may not know these settings.
-				maps.Copy(settings, s.newSettings(service.program))
+				maps.Copy(settings, s.newSettings(service.program, service.bank))
 			}
 			path := s.program(service.program).Path
 			if service.folder != "" {
@@ -73,7 +71,7 @@ func (s *Stack) serviceSpec(service service) process.Spec {
 	if service.plain != "" {
 		spec.Ready = httpReady("http://" + loopback(service.http) + "/readyz")
 	}
-	if service.program != "identity" && s.Process(Identity) != nil {
+	if service.program != "identity" && service.program != "payment-processor" && s.Process(Identity) != nil {
 		spec.Uses = []string{Identity} // Without it no new person signs in, and reads go on.
 	}
 	switch service.program {
@@ -85,13 +83,23 @@ func (s *Stack) serviceSpec(service service) process.Spec {
 		spec.Uses = append(spec.Uses, Kafka)
 	case "bank":
 		spec.Needs = append(spec.Needs, Keys)
+		spec.Uses = append(spec.Uses, s.present(CodePix)...)
 		spec.Uses = append(spec.Uses, Kafka, Registry)
 	case "checkout":
 		spec.Uses = append(spec.Uses, s.present(Bank)...)
 		spec.Uses = append(spec.Uses, Kafka)
+	case "payment-gateway":
+		spec.Needs = append(spec.Needs, Keys)
+		spec.Uses = append(spec.Uses, Kafka, Registry)
+	case "payment-processor":
+		spec.Needs = append(spec.Needs, Keys)
+		spec.Uses = append(append(spec.Uses, s.present(Bank)...), Kafka, Registry)
 	case "gateway":
 		spec.Needs = append(spec.Needs, Keys)
 		spec.Uses = append(spec.Uses, s.present(Bank, Statement)...)
+		spec.Uses = append(spec.Uses, Kafka, Registry)
+	case "codepix":
+		spec.Needs = append(spec.Needs, Keys, Mail)
 		spec.Uses = append(spec.Uses, Kafka, Registry)
 	}
 	return spec
@@ -110,9 +118,9 @@ func (s *Stack) present(names ...string) []string {
 	return slices.DeleteFunc(names, func(name string) bool { return s.Process(name) == nil })
 }
 
-// settings returns the settings of a program, by the names of its flags.
-func (s *Stack) settings(ctx context.Context, program string) (map[string]string, error) {
-	settings, err := s.ownSettings(ctx, program)
+// settings returns the settings of a bank's program, by the names of its flags.
+func (s *Stack) settings(ctx context.Context, program string, bank Institution) (map[string]string, error) {
+	settings, err := s.ownSettings(ctx, program, bank)
 	if err != nil {
 		return nil, err
 	}
@@ -120,17 +128,20 @@ func (s *Stack) settings(ctx context.Context, program string) (map[string]string
 	if program == "bankctl" {
 		as = Operator
 	}
-	secure, err := s.tlsSettings(as)
+	secure, err := s.tlsSettings(bank.As(as))
 	maps.Copy(settings, secure)
+	if program == PaymentGateway {
+		settings["webhook-authority"] = secure["tls-authority"]
+	}
 	switch program {
-	case "bank", "statement", "checkout", "gateway":
+	case "bank", "statement", "checkout", "gateway", "payment-gateway":
 		maps.Copy(settings, s.tokenSettings())
 	}
 	return settings, err
 }
 
-// ownSettings returns the settings that only one program has.
-func (s *Stack) ownSettings(ctx context.Context, program string) (map[string]string, error) {
+// ownSettings returns the settings that only one program of a bank has.
+func (s *Stack) ownSettings(ctx context.Context, program string, bank Institution) (map[string]string, error) {
 	server, err := s.database(ctx)
 	if err != nil {
 		return nil, err
@@ -139,54 +150,79 @@ func (s *Stack) ownSettings(ctx context.Context, program string) (map[string]str
 	switch program {
 	case "bank":
 		return map[string]string{
-			"database-url":   server.URLOf("bank_service", LedgerDatabase),
-			"bank-code":      BankCode,
+			"database-url":   server.URLOf(bank.role("bank_service"), bank.LedgerDatabase),
+			"bank-code":      bank.Code,
 			"kafka-brokers":  a.Kafka(),
 			"registry-url":   a.RegistryConfluent(),
-			"vault-key-file": s.vaultKeyFile(),
+			"vault-key-file": s.vaultKeyFile(bank),
 		}, nil
 	case "statement":
-		return map[string]string{"database-url": server.URLOf("statement_service", StatementDatabase), "bank-code": BankCode}, nil
+		return map[string]string{
+			"database-url": server.URLOf(bank.role("statement_service"), bank.StatementDatabase), "bank-code": bank.Code,
+		}, nil
 	case "checkout":
 		return map[string]string{"database-url": server.URLOf("checkout_service", CheckoutDatabase), "bank-address": a.BankGRPC()}, nil
 	case "gateway":
 		return map[string]string{
-			"database-url": server.URLOf("gateway_service", GatewayDatabase), "bank-code": BankCode,
+			"database-url": server.URLOf("gateway_service", GatewayDatabase), "bank-code": bank.Code,
 			"bank-address": a.BankGRPC(), "statement-address": a.StatementGRPC(),
 			"kafka-brokers": a.Kafka(), "registry-url": a.RegistryConfluent(), "command-key": s.ProducerKeyFile(Commands, Gateway),
+		}, nil
+	case "payment-gateway":
+		return map[string]string{
+			"database-url": server.URLOf("payment_gateway_service", CheckoutDatabase), "kafka-brokers": a.Kafka(),
+			"registry-url": a.RegistryConfluent(), "charge-keys": s.ProducerKeyFile(Charges, PaymentGateway),
+			// Endpoints of test mode may be on this machine, with a certificate of the stack's authority.
+			"webhook-key": s.webhookKeyFile(), "webhook-allow": "127.0.0.0/8,::1/128",
+		}, nil
+	case "payment-processor":
+		return map[string]string{
+			"database-url": server.URLOf("payment_processor_service", CheckoutDatabase), "kafka-brokers": a.Kafka(),
+			"registry-url": a.RegistryConfluent(), "charge-keys": s.verifierKeyFile(Charges),
+			"bank-address": a.BankGRPC(),
 		}, nil
 	case "identity":
 		return map[string]string{
 			"database-url": server.URLOf("identity_service", IdentityDatabase), "signing-keys": s.signingKeysFile(), "issuer": s.tokenIssuer(), "audience": tokenAudience,
 			"smtp-url": "smtp://" + a.host(mailPort),
 		}, nil
+	case "codepix":
+		return map[string]string{
+			"database-url": server.URLOf("codepix_service", CodePixDatabase), "banks": s.hubBanksFile(),
+			"kafka-brokers": a.Kafka(), "registry-url": a.RegistryConfluent(), "smtp-url": "smtp://" + a.host(mailPort),
+		}, nil
 	case "bankctl":
 		return map[string]string{
 			"kafka-brokers":          a.Kafka(),
 			"registry-url":           a.RegistryConfluent(),
 			"connect-url":            a.Connect(),
+			"connect-secrets":        s.connectSecrets(),
 			"elasticsearch-url":      a.Elasticsearch(),
-			"ledger-database-url":    server.URLOf("auditor", LedgerDatabase),
-			"statement-database-url": server.URLOf("auditor", StatementDatabase),
+			"ledger-database-url":    server.URLOf(bank.role("auditor"), bank.LedgerDatabase),
+			"statement-database-url": server.URLOf(bank.role("auditor"), bank.StatementDatabase),
 			"checkout-database-url":  server.URLOf("auditor", CheckoutDatabase),
-			"bank-code":              BankCode,
+			"bank-code":              bank.Code,
 		}, nil
 	}
 	return nil, fmt.Errorf("there is no program %s", program)
 }
 
 // newSettings returns the settings that only the programs built here have.
-func (s *Stack) newSettings(program string) map[string]string {
+func (s *Stack) newSettings(program string, bank Institution) map[string]string {
 	switch program {
 	case "bank":
-		return map[string]string{"simulated-cash": "true", "command-keys": s.verifierKeyFile(Commands)}
+		settings := map[string]string{"simulated-cash": "true", "command-keys": s.verifierKeyFile(bank.file(Commands))}
+		if hasSources(s.Root(), "codepix") {
+			settings["codepix-address"], settings["pix-keys"] = s.addresses.CodePixGRPC(), s.PixKeysFile(bank)
+		}
+		return settings
 	case "identity":
 		return map[string]string{"kafka-brokers": s.addresses.Kafka(), "trusted-programs": BankCode + ":" + Gateway}
 	case "checkout":
 		return map[string]string{"kafka-brokers": s.addresses.Kafka()}
 	case "statement":
 		return map[string]string{
-			"kafka-brokers": s.addresses.Kafka(), "request-keys": s.verifierKeyFile(Requests),
+			"kafka-brokers": s.addresses.Kafka(), "request-keys": s.verifierKeyFile(bank.file(Requests)), "sink-group": bank.sinkGroup(),
 			"smtp-url": "smtp://" + s.addresses.host(mailPort), "pages-url": URL(s.addresses.GatewayHTTP()),
 		}
 	}
@@ -202,35 +238,6 @@ func withoutTLS(settings map[string]string, path, plain string) {
 	if help, _ := exec.Command(path, "--help").CombinedOutput(); bytes.Contains(help, []byte("-insecure")) {
 		settings["insecure"] = plain
 	}
-}
-
-func (s *Stack) vaultKeyFile() string { return filepath.Join(s.dir, "secrets", "vault.key") }
-
-// makeKeys makes the keys that sign access tokens and commands, and the key that encrypts card numbers. An
-// existing key is kept, because without it the stored numbers cannot be read.
-func (s *Stack) makeKeys(ctx context.Context, log io.Writer) error {
-	if err := s.makeSigningKeys(ctx, log); err != nil {
-		return err
-	}
-	if err := s.makeProducerKeys(ctx, log); err != nil {
-		return err
-	}
-	if _, err := os.Stat(s.vaultKeyFile()); !errors.Is(err, fs.ErrNotExist) || !hasSources(s.Root(), "bankctl") {
-		return err
-	}
-	if err := os.MkdirAll(filepath.Dir(s.vaultKeyFile()), 0o700); err != nil {
-		return err
-	}
-	return runProgram(ctx, s.program("bankctl", "keys", "new", "--out", s.vaultKeyFile()), log)
-}
-
-// applyTimeout bounds the wait for services that start for the first time, from a slow disk.
-const applyTimeout = 10 * time.Minute
-
-// apply declares topics, schemas, indices and connectors. Existing declarations stay as they
-// are.
-func (s *Stack) apply(ctx context.Context, log io.Writer) error {
-	return s.Bankctl(ctx, log, "apply", "all", "--timeout", applyTimeout.String())
 }
 
 // connectorsWatchCommand returns the command of the supervisor that restarts failed connectors
@@ -274,61 +281,17 @@ func (s *Stack) dashboardsCommand(context.Context) (process.Command, error) {
 	}, nil
 }
 
-// Bankctl runs bankctl against this stack, which must run, and waits for its end. It writes the
-// output to out.
-func (s *Stack) Bankctl(ctx context.Context, out io.Writer, args ...string) error {
-	settings, err := s.settings(ctx, "bankctl")
-	if err != nil {
-		return err
-	}
-	if len(args) > 0 && args[0] == "republish" {
-		if settings["ledger-database-url"], err = s.urlOf(ctx, "bank_operator", LedgerDatabase); err != nil {
-			return err
-		}
-	}
-	cmd := s.program("bankctl", args...)
-	cmd.Env = environment(variables("bankctl", settings))
-	return runProgram(ctx, cmd, out)
-}
-
-// BankctlAs runs bankctl with the certificate of another program than the operator.
-func (s *Stack) BankctlAs(ctx context.Context, program string, out io.Writer, args ...string) error {
-	files, err := s.Certificates(program)
-	if err != nil {
-		return err
-	}
-	return s.Bankctl(ctx, out, append(args, "--tls-certificate", files.Certificate, "--tls-key", files.Key, "--tls-authority", files.Authority)...)
-}
-
-// Apply repeats the provisioning of a stack that another launcher runs on the same folder and
-// ports. It fails with [ErrNotRunning] if no stack runs there.
-func (s *Stack) Apply(ctx context.Context) error {
-	if _, err := os.Stat(s.lockFile()); err != nil {
-		return fmt.Errorf("%w: %s", ErrNotRunning, s.dir)
-	}
-	unlock, ok, err := dist.TryLock(s.lockFile())
-	if err != nil {
-		return err
-	}
-	if ok {
-		unlock()
-		return fmt.Errorf("%w: %s", ErrNotRunning, s.dir)
-	}
-	if err := build(ctx, s.Root()); err != nil {
-		return err
-	}
-	return s.apply(ctx, s.out)
-}
-
 // Replica starts another copy of a service on ports of the caller's choice and waits until it
 // is ready. Settings replace those of the original, by the names of flags. The copy is stopped
 // with the stack.
 func (s *Stack) Replica(ctx context.Context, original string, copied Copy) (*process.Process, error) {
-	if s.Process(original) == nil {
+	services := s.services()
+	at := slices.IndexFunc(services, func(service service) bool { return service.name == original })
+	if at < 0 || s.Process(original) == nil {
 		return nil, fmt.Errorf("this stack has no service %s", original)
 	}
 	row := s.group.Add(s.serviceSpec(service{
-		name: copied.Name, program: original, grpc: copied.GRPCPort, http: copied.HTTPPort,
+		name: copied.Name, program: services[at].program, bank: services[at].bank, grpc: copied.GRPCPort, http: copied.HTTPPort,
 		settings: copied.Settings, folder: copied.Folder, plain: copied.Plain,
 	}))
 	if err := row.Start(ctx); err != nil {

@@ -23,19 +23,22 @@ import (
 	"codebank.dev/stack/mailbox"
 )
 
-// BankCode is the code of the bank that the stack runs.
+// BankCode is the code of the first bank of the stack.
 const BankCode = "001"
 
-// The databases on the one Postgres server. Each belongs to one service.
+// The databases on the one Postgres server. Each belongs to one service. The first two are those of the first
+// bank; see [Institution] for those of others.
 const (
 	LedgerDatabase    = "bank_" + BankCode
 	StatementDatabase = "statement_" + BankCode
 	CheckoutDatabase  = "checkout"
 	IdentityDatabase  = "identity"
 	GatewayDatabase   = "gateway"
+	CodePixDatabase   = "codepix"
 )
 
-// The names of the processes and tasks, in the order of the table.
+// The names of the processes and tasks, in the order of the table. Bank and Statement are those of the first
+// bank; see [Institution] for those of others.
 const (
 	Postgres        = "postgres"
 	Kafka           = "kafka"
@@ -53,6 +56,9 @@ const (
 	Statement       = "statement"
 	Checkout        = "checkout"
 	Gateway         = "gateway"
+	PaymentGateway  = "payment-gateway"
+	Processor       = "payment-processor"
+	CodePix         = "codepix"
 	Apply           = "apply"
 	ConnectorsWatch = "watch"
 	Dashboards      = "dashboards"
@@ -79,7 +85,7 @@ type Config struct {
 	// lines.
 	Out io.Writer
 	// Adjust may change the settings of a process before each start: the settings of a service,
-	// by the names of its flags, or the variables of Connect. It gets the name in the table. It
+	// by the names of its flags, or the variables and secrets of Connect. It gets the name in the table. It
 	// may be nil. Tests use it to put proxies between processes.
 	Adjust func(name string, settings map[string]string)
 	// LedgerFirst lowers the priority of Connect and Elasticsearch, which only follow the

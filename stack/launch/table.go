@@ -32,23 +32,16 @@ func (s *Stack) addRows() {
 	s.group.Add(process.Spec{Name: Certificates, Task: s.makeCertificates})
 	s.group.Add(process.Spec{Name: Mail, Ports: []int{s.addresses.port(mailPort)}, Task: s.serveMail})
 	s.group.Add(process.Spec{Name: Keys, Needs: []string{Programs}, Task: s.makeKeys})
-	a := s.addresses
-	for _, service := range []service{
-		{name: Identity, program: "identity", grpc: a.port(identityGRPC), http: a.port(identityHTTP)},
-		{name: Bank, program: "bank", grpc: a.port(bankGRPC), http: a.port(bankHTTP)},
-		{name: Statement, program: "statement", grpc: a.port(statementGRPC), http: a.port(statementHTTP)},
-		{name: Checkout, program: "checkout", grpc: a.port(checkoutGRPC), http: a.port(checkoutHTTP)},
-		{name: Gateway, program: "gateway", http: a.port(gatewayHTTP)},
-	} {
+	for _, service := range s.services() {
 		if hasSources(s.Root(), service.program) {
 			s.group.Add(s.serviceSpec(service))
 		}
 	}
-	if hasSources(s.Root(), "bankctl") {
+	if a := s.addresses; hasSources(s.Root(), "bankctl") {
 		needs := []string{Kafka, Registry, Connect, Elasticsearch, Databases, Programs}
-		// The sink writes to tables that the statement service makes.
-		if s.Process(Statement) != nil {
-			needs = append(needs, Statement)
+		// The sinks write to tables that the statement services make.
+		for _, bank := range Banks() {
+			needs = append(needs, s.present(bank.Statement)...)
 		}
 		s.group.Add(process.Spec{Name: Apply, Needs: needs, Task: s.apply})
 		s.group.Add(process.Spec{Name: ConnectorsWatch, Needs: []string{Apply}, Command: s.connectorsWatchCommand})
@@ -57,6 +50,25 @@ func (s *Stack) addRows() {
 			Ready: httpReady(a.Dashboards() + "/readyz"),
 		})
 	}
+}
+
+// services lists the programs of the banks, and those that serve all of them or the first one.
+func (s *Stack) services() []service {
+	a := s.addresses
+	list := []service{
+		{name: Identity, program: "identity", bank: first, grpc: a.port(identityGRPC), http: a.port(identityHTTP)},
+		{name: CodePix, program: "codepix", bank: first, grpc: a.port(codePixGRPC), http: a.port(codePixHTTP)},
+	}
+	for _, bank := range Banks() {
+		list = append(list,
+			service{name: bank.Bank, program: "bank", bank: bank, grpc: a.port(bank.bankGRPC), http: a.port(bank.bankHTTP)},
+			service{name: bank.Statement, program: "statement", bank: bank, grpc: a.port(bank.statementGRPC), http: a.port(bank.statementHTTP)})
+	}
+	return append(list,
+		service{name: Checkout, program: "checkout", bank: first, grpc: a.port(checkoutGRPC), http: a.port(checkoutHTTP)},
+		service{name: Gateway, program: "gateway", bank: first, http: a.port(gatewayHTTP)},
+		service{name: PaymentGateway, program: "payment-gateway", bank: first, http: a.port(paymentsHTTP)},
+		service{name: Processor, program: "payment-processor", bank: first, http: a.port(processorHTTP)})
 }
 
 func (s *Stack) postgresSpec() process.Spec {

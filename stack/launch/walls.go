@@ -60,17 +60,13 @@ func (w *walls) open() (*authority.Authority, error) {
 	return w.authority, err
 }
 
-// issue makes a new certificate of a program.
+// issue makes a new certificate of a program that [Institution.As] names.
 func (w *walls) issue(program string) (mtls.Config, error) {
 	issuer, err := w.open()
 	if err != nil {
 		return mtls.Config{}, err
 	}
-	bank := BankCode
-	if program == "identity" {
-		bank = mtls.NoBank
-	}
-	return issuer.Issue(mtls.ID{Bank: bank, Program: program}, authority.Options{})
+	return issuer.Issue(idOf(program), authority.Options{Name: fileOf(program)})
 }
 
 // as returns the files of a program that the launcher calls as.
@@ -95,18 +91,26 @@ func (w *walls) as(program string) (*mtls.Files, error) {
 	return opened, nil
 }
 
-// makeCertificates makes the certificates of the programs, and one for people who operate the bank.
+// makeCertificates makes the certificates of the programs, and those of who operates each bank and the hub.
 func (s *Stack) makeCertificates(context.Context, io.Writer) error {
-	for _, program := range []string{"bank", "statement", "checkout", "identity", "gateway"} {
-		if _, err := s.walls.issue(program); err != nil {
+	for _, service := range s.services() {
+		if _, err := s.walls.issue(service.bank.As(service.program)); err != nil {
 			return err
 		}
 	}
-	_, err := s.walls.as(Operator)
-	return err
+	operators := []string{HubOperator}
+	for _, bank := range Banks() {
+		operators = append(operators, bank.As(Operator))
+	}
+	for _, operator := range operators {
+		if _, err := s.walls.as(operator); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-// Certificates returns the files of a certificate for a program, which it makes anew.
+// Certificates returns the files of a certificate for a program that [Institution.As] names, which it makes anew.
 func (s *Stack) Certificates(program string) (mtls.Config, error) { return s.walls.issue(program) }
 
 // tlsSettings returns the settings of TLS of a program, by the names of its flags.
@@ -115,7 +119,7 @@ func (s *Stack) tlsSettings(program string) (map[string]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	files := issuer.Files(program)
+	files := issuer.Files(fileOf(program))
 	return map[string]string{
 		"tls-certificate": files.Certificate, "tls-key": files.Key, "tls-authority": files.Authority, "tls-denied": files.Denied,
 	}, nil
@@ -147,7 +151,8 @@ func (s *Stack) serveMail(context.Context, io.Writer) error {
 }
 
 // Dial returns a connection to a program of the stack at an address, with the certificate of the program as,
-// which need not be one of the stack. Without a name the call proves nothing but what its access token says.
+// which need not be one of the stack; [Institution.As] names one of another bank than the first. Without a name
+// the call proves nothing but what its access token says.
 func (s *Stack) Dial(program, address, as string, options ...grpc.DialOption) (*grpc.ClientConn, error) {
 	secure, err := s.transport(program, as)
 	if err != nil {

@@ -24,7 +24,9 @@ func TestEachProgramHasACertificate(t *testing.T) {
 	require.NoError(t, stack.makeCertificates(t.Context(), nil))
 	for program, want := range map[string]string{
 		"bank": "spiffe://codebank/001/bank", "statement": "spiffe://codebank/001/statement", "operator": "spiffe://codebank/001/operator",
-		"checkout": "spiffe://codebank/001/checkout", "identity": "spiffe://codebank/-/identity",
+		"checkout": "spiffe://codebank/001/checkout", "identity": "spiffe://codebank/-/identity", "codepix": "spiffe://codebank/-/codepix",
+		"002:bank": "spiffe://codebank/002/bank", "002:statement": "spiffe://codebank/002/statement", "002:operator": "spiffe://codebank/002/operator",
+		HubOperator: "spiffe://codebank/-/operator",
 	} {
 		settings, err := stack.tlsSettings(program)
 		require.NoError(t, err)
@@ -54,7 +56,7 @@ func TestAClientTakesTheStacksServersOnly(t *testing.T) {
 	server.TLS = files.ServerConfig()
 	server.StartTLS()
 	defer server.Close()
-	for as, want := range map[string]string{"": "", "shop": "spiffe://codebank/001/shop"} {
+	for as, want := range map[string]string{"": "", "shop": "spiffe://codebank/001/shop", "002:shop": "spiffe://codebank/002/shop"} {
 		client, err := stack.HTTPClient(as)
 		require.NoError(t, err)
 		_, err = getWith(t.Context(), client, URL(server.Listener.Addr().String()))

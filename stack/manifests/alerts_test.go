@@ -55,7 +55,7 @@ func TestAlertRulesAreOfFiguresThatThereAre(t *testing.T) {
 			seen[rule.Alert] = true
 		}
 	}
-	for _, needed := range []string{"DeadLetters", "TopicNotComplete", "StatementNotComplete", "FilesWait", "GatewayOutboxWaits"} {
+	for _, needed := range []string{"DeadLetters", "TopicNotComplete", "StatementNotComplete", "FilesWait", "GatewayOutboxWaits", "PixInDoubt", "PixDeadLetters"} {
 		require.True(t, seen[needed], needed)
 	}
 	require.Contains(t, read(t, "k8s/kustomization.yaml"), "config/alerts.yaml")
@@ -65,7 +65,7 @@ func TestAlertRulesAreOfFiguresThatThereAre(t *testing.T) {
 func sourceOfMetrics(t *testing.T) string {
 	t.Helper()
 	var source strings.Builder
-	for _, folder := range []string{"bank", "statement", "gateway", "platform"} {
+	for _, folder := range []string{"bank", "statement", "gateway", "checkout", "codepix", "platform"} {
 		require.NoError(t, filepath.WalkDir(filepath.Join(root(t), folder), func(path string, entry fs.DirEntry, err error) error {
 			if err != nil || entry.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
 				return err

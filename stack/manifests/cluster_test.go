@@ -100,10 +100,12 @@ type container struct {
 		Privileged               bool                         `yaml:"privileged"`
 		Capabilities             struct{ Add, Drop []string } `yaml:"capabilities"`
 	} `yaml:"securityContext"`
-	VolumeMounts []struct {
-		Name      string
-		MountPath string `yaml:"mountPath"`
-	} `yaml:"volumeMounts"`
+	VolumeMounts []mount `yaml:"volumeMounts"`
+}
+
+type mount struct {
+	Name      string
+	MountPath string `yaml:"mountPath"`
 }
 
 // nameLabel is the label that names a part.
@@ -184,8 +186,8 @@ func TestTheKustomizationIsWhole(t *testing.T) {
 	}
 	for _, m := range readCluster(t) {
 		for _, volume := range m.Spec.Template.Spec.Volumes {
-			if from, ok := volume["configMap"].(map[string]any); ok {
-				require.True(t, maps[from["name"].(string)], "%s needs the ConfigMap %v", m.Metadata.Name, from["name"])
+			for _, from := range append(projected(volume, "configMap"), source(volume, "configMap")) {
+				require.True(t, from == nil || maps[from["name"].(string)], "%s needs the ConfigMap %v", m.Metadata.Name, from["name"])
 			}
 		}
 	}
@@ -220,6 +222,34 @@ func TestPodsAreConfined(t *testing.T) {
 			}
 		}
 	}
+}
+
+// source returns where the content of a volume comes from, if that is of this kind: a secret or a configMap.
+func source(volume map[string]any, kind string) map[string]any {
+	from, _ := volume[kind].(map[string]any)
+	return from
+}
+
+// projected returns the sources of this kind of a volume that shows several as one folder.
+func projected(volume map[string]any, kind string) (sources []map[string]any) {
+	all, _ := source(volume, "projected")["sources"].([]any)
+	for _, one := range all {
+		if from := source(one.(map[string]any), kind); from != nil {
+			sources = append(sources, from)
+		}
+	}
+	return sources
+}
+
+// paths returns the paths of a projected source that renames its keys, by key.
+func paths(from map[string]any) map[string]string {
+	renamed := map[string]string{}
+	items, _ := from["items"].([]any)
+	for _, item := range items {
+		one := item.(map[string]any)
+		renamed[one["key"].(string)] = one["path"].(string)
+	}
+	return renamed
 }
 
 func hasVolume(m manifest, name string) bool {
@@ -290,8 +320,14 @@ func TestEverySecretIsMadeByTheScript(t *testing.T) {
 			}
 		}
 		for _, volume := range m.Spec.Template.Spec.Volumes {
-			if from, ok := volume["secret"].(map[string]any); ok {
+			if from := source(volume, "secret"); from != nil {
 				require.Contains(t, []any{m.Metadata.Name, m.Metadata.Name + "-tls"}, from["secretName"], "a part must see only its own secrets")
+			}
+			for _, from := range projected(volume, "secret") {
+				require.Equal(t, m.Metadata.Name, from["name"], "a part must see only its own secrets")
+				for key := range paths(from) {
+					require.True(t, made(m.Metadata.Name, key), "%s %s", m.Metadata.Name, key)
+				}
 			}
 		}
 	}
@@ -351,7 +387,7 @@ func TestOnlyNeededConnectionsAreAllowed(t *testing.T) {
 		for _, rule := range policy.Spec.Egress {
 			for _, to := range rule.To {
 				if to.IPBlock != nil {
-					require.Contains(t, []string{"identity", "statement"}, name, "only e-mails leave the cluster")
+					require.Contains(t, []string{"identity", "statement", "statement-002", "codepix", "payment-gateway"}, name, "only e-mails and webhooks leave the cluster")
 					continue
 				}
 				for _, port := range rule.Ports {

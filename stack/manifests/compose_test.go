@@ -43,7 +43,11 @@ type service struct {
 
 // withoutReadiness are the parts that serve nothing, so they have no readiness check. They end,
 // or are restarted when they end.
-var withoutReadiness = []string{"keys", "signing-keys", "command-keys", "gateway-key", "request-keys", "certificates", "certificates-of-none", "migrate", "apply", "watch"}
+var withoutReadiness = []string{"keys", "signing-keys", "command-keys", "gateway-key", "request-keys", "charge-keys", "webhook-key", "pix-keys", "certificates", "certificates-of-none", "certificates-of-hub", "migrate", "apply", "watch",
+	"keys-002", "command-keys-002", "request-keys-002", "pix-keys-002", "certificates-002", "migrate-002", "apply-002"}
+
+// variable is what the variables of a program begin with.
+func variable(program string) string { return strings.ToUpper(strings.ReplaceAll(program, "-", "_")) }
 
 // root is the top folder of the repository.
 func root(t *testing.T) string {
@@ -96,10 +100,10 @@ func TestComposeServicesSayWhetherTheyAreReady(t *testing.T) {
 		require.NotEmpty(t, s.Healthcheck.Test, name)
 		require.Equal(t, "unless-stopped", s.Restart, name)
 		if program, ok := programOf(s.Command); ok {
-			variable := strings.ToUpper(program)
-			_, port, _ := strings.Cut(s.Environment[variable+"_HTTP_ADDRESS"], ":")
+			prefix := variable(program)
+			_, port, _ := strings.Cut(s.Environment[prefix+"_HTTP_ADDRESS"], ":")
 			require.Equal(t, []string{
-				"CMD", "/probe", "--authority", s.Environment[variable+"_TLS_AUTHORITY"], "https://127.0.0.1:" + port + "/readyz",
+				"CMD", "/probe", "--authority", s.Environment[prefix+"_TLS_AUTHORITY"], "https://127.0.0.1:" + port + "/readyz",
 			}, s.Healthcheck.Test)
 		}
 	}
@@ -156,8 +160,16 @@ func TestComposeMountsWhatThereIs(t *testing.T) {
 				require.Contains(t, []string{"statement", "request-keys"}, name, "who has the keys of all producers can be any of them")
 				require.Contains(t, read(t, "Dockerfile"), " /etc/codebank/requests\n", "a volume gets the owner of its folder")
 			}
+			if strings.HasPrefix(mount, "charge-keys:") {
+				require.Contains(t, []string{"payment-gateway", "payment-processor", "charge-keys"}, name, "who has the key can decide charges")
+				require.Contains(t, read(t, "Dockerfile"), " /etc/codebank/charges\n", "a volume gets the owner of its folder")
+			}
 			if strings.HasPrefix(mount, "command-keys:") {
 				require.Contains(t, []string{"bank", "command-keys", "gateway-key"}, name, "who has the keys of all producers can be any of them")
+			}
+			if strings.HasPrefix(mount, "pix-keys:") {
+				require.Contains(t, []string{"bank", "codepix", "pix-keys"}, name, "who has the keys can send payments for the bank and for the hub")
+				require.Contains(t, read(t, "Dockerfile"), " /etc/codebank/pix\n", "a volume gets the owner of its folder")
 			}
 		}
 	}
@@ -198,7 +210,7 @@ func TestTheExampleNamesEverySecretAndHoldsNone(t *testing.T) {
 // are taken.
 var (
 	secretName = regexp.MustCompile(`(?i)passw|secret|token|_KEY$|DATABASE_URL$|SMTP_URL$`)
-	publicName = regexp.MustCompile(`_TLS_KEY$|_COMMAND_KEY$|_TOKEN_(ISSUER|AUDIENCE|KEYS)$`)
+	publicName = regexp.MustCompile(`_TLS_KEY$|_COMMAND_KEY$|_WEBHOOK_KEY$|_TOKEN_(ISSUER|AUDIENCE|KEYS)$`)
 	userInfo   = regexp.MustCompile(`://[^/\s:@]+:([^/\s@]+)@`)
 	reference  = regexp.MustCompile(`\$\{\w+:\?[^}]*\}`)
 )

@@ -74,7 +74,7 @@ func TestDocumentsDoNotPromiseExactlyOnce(t *testing.T) {
 }
 
 func TestCIRunsTheTestCommandOfTheReadme(t *testing.T) {
-	command := regexp.MustCompile(`(?m)^    (go test [^#\n]*work) *#`).FindStringSubmatch(read(t, "README.md"))
+	command := regexp.MustCompile(`(?m)^    (go test [^#\n]* work) *#`).FindStringSubmatch(read(t, "README.md"))
 	require.NotNil(t, command)
 	require.Contains(t, strings.Split(read(t, ".ci/run"), "\n"), command[1])
 }

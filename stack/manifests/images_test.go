@@ -1,15 +1,22 @@
 package manifests
 
 import (
+	"context"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"codebank.dev/connectors"
+
+	"codebank.dev/stack/launch"
 )
 
 // pinned matches a tag that names a release. The base of our own image has no such tag: its
@@ -30,7 +37,8 @@ func imagesInUse(t *testing.T) (inCompose, inCluster map[string]string) {
 			inCluster[m.Metadata.Name] = c.Image
 		}
 	}
-	for _, made := range []string{"keys", "signing-keys", "command-keys", "gateway-key", "request-keys", "certificates", "certificates-of-none"} { // by scripts in the cluster
+	for _, made := range []string{"keys", "signing-keys", "command-keys", "gateway-key", "request-keys", "charge-keys", "webhook-key", "pix-keys", "certificates", "certificates-of-none", "certificates-of-hub",
+		"keys-002", "command-keys-002", "request-keys-002", "pix-keys-002", "certificates-002"} { // by scripts in the cluster
 		delete(inCompose, made)
 	}
 	return inCompose, inCluster
@@ -80,12 +88,22 @@ func TestImagesAreTheReleasesThatTheLauncherRuns(t *testing.T) {
 // sources are the programs of the image with their folders.
 var sources = map[string]string{
 	"bank": "./bank/cmd/bank", "statement": "./statement/cmd/statement", "checkout": "./checkout/cmd/checkout",
-	"identity": "./identity/cmd/identity", "gateway": "./gateway/cmd/gateway",
+	"identity": "./identity/cmd/identity", "codepix": "./codepix/cmd/codepix", "gateway": "./gateway/cmd/gateway",
+	"payment-gateway": "./checkout/cmd/payment-gateway", "payment-processor": "./checkout/cmd/payment-processor",
 	"bankctl": "./operations/cmd/bankctl", "probe": "./stack/probe",
 }
 
 // servers are our programs that serve, and have a role beside the owner of their database.
-var servers = []string{"bank", "statement", "checkout", "identity", "gateway"}
+var servers = []string{"bank", "statement", "checkout", "identity", "codepix", "gateway", "payment-gateway", "payment-processor"}
+
+// placesOf are the parts that run servers, with the program of each.
+func placesOf() map[string]string {
+	parts := map[string]string{"bank-002": "bank", "statement-002": "statement"}
+	for _, program := range servers {
+		parts[program] = program
+	}
+	return parts
+}
 
 // programOf returns the program that a command runs. It returns false unless the program is one
 // of our servers.
@@ -104,19 +122,49 @@ var (
 	bankctlFlag    = regexp.MustCompile(`(?m)^ +(?:-\w, )?--([a-z-]+)`)
 )
 
-// buildPrograms returns a folder with the programs of the image.
+// buildPrograms returns a folder with the programs of the image. All but one are those of the launcher, which a
+// stack has built already, because linking takes long.
 func buildPrograms(t *testing.T) string {
 	t.Helper()
-	folder := t.TempDir()
-	args := []string{"build", "-o", folder + string(filepath.Separator)}
-	for _, source := range sources {
-		args = append(args, source)
-	}
-	build := exec.Command("go", args...)
-	build.Dir = root(t)
-	output, err := build.CombinedOutput()
-	require.NoError(t, err, string(output))
+	folder, err := programs()
+	require.NoError(t, err)
 	return folder
+}
+
+var programs = sync.OnceValues(func() (string, error) {
+	folder, err := os.MkdirTemp("", "codebank-manifests-")
+	if err != nil {
+		return "", err
+	}
+	made = folder
+	launched, err := launch.Build(context.Background())
+	if err != nil {
+		return "", err
+	}
+	for program := range sources {
+		if program != "probe" {
+			if err := os.Symlink(filepath.Join(launched, program), filepath.Join(folder, program)); err != nil {
+				return "", err
+			}
+		}
+	}
+	build := exec.Command("go", "build", "-o", folder+string(filepath.Separator), sources["probe"])
+	build.Dir = filepath.Join("..", "..")
+	if output, err := build.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("%w: %s", err, output)
+	}
+	return folder, nil
+})
+
+// made is the folder of the programs, once there is one.
+var made string
+
+func TestMain(m *testing.M) {
+	status := m.Run()
+	if made != "" {
+		_ = os.RemoveAll(made)
+	}
+	os.Exit(status)
 }
 
 // knownVariables returns the variables that each program knows, from its help.
@@ -219,37 +267,58 @@ func TestEveryPlaceProvisionsWithOneCommand(t *testing.T) {
 	want := []string{"/bankctl", "apply", "all"}
 	require.Equal(t, want, readCompose(t).Services["apply"].Command[:3])
 	require.Equal(t, want, find(t, "Job", "apply").Spec.Template.Spec.Containers[0].Command[:3])
-	require.Contains(t, read(t, "stack/launch/services.go"), `"apply", "all"`)
+	require.Contains(t, read(t, "stack/launch/bankctl.go"), `"apply", "all"`)
 }
 
 // A program that owned its tables could change what its role must not.
 func TestNoProgramSignsInAsTheOwnerOfItsDatabase(t *testing.T) {
 	databases := read(t, "k8s/config/databases.sh")
-	owners := regexp.MustCompile(`(?m)^database \S+ (\w+)$`).FindAllStringSubmatch(databases, -1)
+	owners := regexp.MustCompile(`(?m)^database \S+ ([a-z]+)(_\d+)?$`).FindAllStringSubmatch(databases, -1)
 	require.NotEmpty(t, owners)
 	for _, owner := range owners {
-		if !slices.Contains(servers, owner[1]) {
+		program, role, part := owner[1], owner[1]+owner[2], owner[1]+strings.ReplaceAll(owner[2], "_", "-")
+		if !slices.Contains(servers, program) {
 			continue
 		}
-		require.Contains(t, databases, "\nrole "+owner[1]+"_service ")
+		require.Contains(t, databases, "\nrole "+program+"_service"+owner[2]+" ")
 		for name, s := range readCompose(t).Services {
 			for _, value := range s.Environment {
-				require.False(t, name != "migrate" && strings.Contains(value, "postgres://"+owner[1]+":"), "%s signs in as %s", name, owner[1])
+				require.False(t, !strings.HasPrefix(name, "migrate") && strings.Contains(value, "postgres://"+role+":"), "%s signs in as %s", name, role)
 			}
 		}
-		require.Contains(t, readCompose(t).Services[owner[1]].Environment[strings.ToUpper(owner[1])+"_DATABASE_URL"], "//"+owner[1]+"_service:")
+		require.Contains(t, readCompose(t).Services[part].Environment[strings.ToUpper(program)+"_DATABASE_URL"], "//"+program+"_service"+owner[2]+":")
 	}
 	migrate := []string{"/bankctl", "migrate"}
 	require.Equal(t, migrate, readCompose(t).Services["migrate"].Command[:2])
-	require.Equal(t, readCompose(t).Services["migrate"].Command, find(t, "Job", "migrate").Spec.Template.Spec.Containers[0].Command)
+	for _, job := range []string{"migrate", "migrate-002"} {
+		require.Equal(t, readCompose(t).Services[job].Command, find(t, "Job", job).Spec.Template.Spec.Containers[0].Command)
+	}
 	secrets := read(t, "k8s/secrets.sh")
 	for _, program := range servers {
-		require.Regexp(t, `(?m)^  secret `+program+` database-url "\$\(url `+program+`_service `, secrets)
+		require.Regexp(t, `(?m)^  secret `+program+` database-url "\$\(url `+strings.ReplaceAll(program, "-", "_")+`_service `, secrets)
 	}
 }
 
 // workerVariable matches a reference to the worker's environment in a connector's file.
 var workerVariable = regexp.MustCompile(`\$\{env:(\w+)\}`)
+
+// Every file that a bank's connectors refer to is in the worker's folder of secrets.
+func TestTheWorkerGetsEverySecretOfTheConnectors(t *testing.T) {
+	worker := readCompose(t).Services["connect"]
+	mounts := find(t, "Deployment", "connect").Spec.Template.Spec.Containers[0].VolumeMounts
+	require.True(t, slices.ContainsFunc(mounts, func(m mount) bool { return m.Name == "connectors" && m.MountPath == connectors.SecretsFolder }))
+	require.Equal(t, connectors.SecretsFolder, properties(t, "k8s/config/connect.properties")["config.providers.dir.param.allowed.paths"])
+	for _, code := range []string{"001", "002"} {
+		sinks, err := connectors.Sinks(code, connectors.SecretsFolder)
+		require.NoError(t, err)
+		for _, sink := range sinks {
+			for _, secret := range sink.Secrets() {
+				require.Contains(t, strings.Join(worker.Command, ""), "put "+strings.TrimPrefix(secret, "statement-")+" ", "compose")
+				require.Contains(t, strings.ReplaceAll(read(t, "k8s/secrets.sh"), "\\\n", ""), " "+secret+" ", "k8s")
+			}
+		}
+	}
+}
 
 func TestTheWorkerGetsEveryVariableOfTheConnectors(t *testing.T) {
 	files, err := filepath.Glob(filepath.Join(root(t), "connectors", "sinks", "*.json"))
@@ -273,7 +342,7 @@ func TestBrokerAndWorkerHaveTheLaunchersSettings(t *testing.T) {
 	// Only addresses and folders may differ.
 	places := []string{
 		"bootstrap.servers", "listeners", "advertised.listeners", "rest.advertised.host.name", "plugin.path", "log.dirs",
-		"controller.quorum.voters", "listener.security.protocol.map", "value.converter.schema.registry.url",
+		"controller.quorum.voters", "listener.security.protocol.map", "config.providers.dir.param.allowed.paths", "value.converter.schema.registry.url",
 	}
 	for _, name := range []string{"kafka.properties", "connect.properties"} {
 		launcher, here := properties(t, "stack/launch/config/"+name), properties(t, "k8s/config/"+name)

@@ -3,6 +3,7 @@ package manifests
 import (
 	"crypto/x509"
 	"encoding/base64"
+	"encoding/json"
 	"encoding/pem"
 	"fmt"
 	"net/url"
@@ -18,7 +19,10 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v3"
 
+	"codebank.dev/native/await"
 	"codebank.dev/platform/mtls"
+	"codebank.dev/schemas/command"
+	"codebank.dev/stack/launch"
 )
 
 // sample stands for the values of .env.
@@ -26,15 +30,16 @@ const sample = "x0x"
 
 // place is one of our servers as a file starts it.
 type place struct {
-	program  string
-	settings map[string]string
+	// part is its name in the file; program is what runs.
+	part, program string
+	settings      map[string]string
 	// names are those that other programs and its health check reach it by.
 	names []string
 	// path returns where a file of the container is here.
 	path func(file string) string
 }
 
-func (p place) setting(name string) string { return p.settings[strings.ToUpper(p.program)+"_"+name] }
+func (p place) setting(name string) string { return p.settings[variable(p.program)+"_"+name] }
 
 // run starts a program of a folder and returns when it has ended.
 func run(t *testing.T, folder string, command ...string) {
@@ -52,14 +57,18 @@ func composePlaces(t *testing.T, programs string) []place {
 		at, longest := "", ""
 		for _, mount := range c.Services[service].Volumes {
 			parts := strings.Split(mount, ":")
+			folder := volumes
+			if strings.HasPrefix(parts[0], "./") {
+				folder = root(t)
+			}
 			if rest, ok := strings.CutPrefix(file, parts[1]); ok && len(parts[1]) > len(longest) {
-				at, longest = filepath.Join(volumes, parts[0])+rest, parts[1]
+				at, longest = filepath.Join(folder, parts[0])+rest, parts[1]
 			}
 		}
 		require.NotEmpty(t, at, "%s mounts no %s", service, file)
 		return at
 	}
-	for _, name := range []string{"keys", "signing-keys", "command-keys", "gateway-key", "request-keys"} {
+	for _, name := range []string{"keys", "signing-keys", "command-keys", "gateway-key", "request-keys", "charge-keys", "webhook-key", "pix-keys", "keys-002", "command-keys-002", "request-keys-002", "pix-keys-002"} {
 		command := slices.Clone(c.Services[name].Command)
 		for i, word := range command {
 			if i > 0 && strings.HasPrefix(word, "/") {
@@ -71,13 +80,14 @@ func composePlaces(t *testing.T, programs string) []place {
 	}
 	// One folder holds another's mount, so the files are made first and moved into the volumes then.
 	made := t.TempDir()
-	for _, name := range []string{"certificates", "certificates-of-none"} {
+	for _, name := range []string{"certificates", "certificates-002", "certificates-of-none", "certificates-of-hub"} {
 		s := c.Services[name]
 		require.Equal(t, []string{"/bankctl", "certificates", "--out", "/etc/codebank/tls", "--apart"}, s.Command[:5])
 		require.Contains(t, s.Volumes, "authority:/etc/codebank/tls")
 		run(t, programs, append([]string{"bankctl", "certificates", "--out", made}, s.Command[4:]...)...)
 	}
-	for _, name := range []string{"certificates", "certificates-of-none"} {
+	requireOperators(t, made)
+	for _, name := range []string{"certificates", "certificates-002", "certificates-of-none"} {
 		for _, mount := range c.Services[name].Volumes[1:] {
 			volume, at, _ := strings.Cut(mount, ":")
 			require.NoError(t, os.Rename(filepath.Join(made, filepath.Base(at)), filepath.Join(volumes, volume)))
@@ -85,25 +95,34 @@ func composePlaces(t *testing.T, programs string) []place {
 		}
 	}
 	var places []place
-	for _, program := range servers {
-		s := c.Services[program]
+	for part, program := range placesOf() {
+		s := c.Services[part]
 		for _, mount := range s.Volumes {
-			require.False(t, strings.HasPrefix(mount, "authority:"), "%s can be any program", program)
-			require.True(t, strings.HasSuffix(mount, ":ro"), "%s can change %s", program, mount)
+			require.False(t, strings.HasPrefix(mount, "authority:"), "%s can be any program", part)
+			require.True(t, strings.HasSuffix(mount, ":ro"), "%s can change %s", part, mount)
 		}
 		settings := map[string]string{}
 		for name, value := range s.Environment {
 			switch name {
-			case "IDENTITY_SMTP_URL", "STATEMENT_SMTP_URL":
+			case "IDENTITY_SMTP_URL", "STATEMENT_SMTP_URL", "CODEPIX_SMTP_URL":
 				value = "smtp://127.0.0.1:1"
-			case "IDENTITY_MAIL_FROM", "STATEMENT_MAIL_FROM":
+			case "IDENTITY_MAIL_FROM", "STATEMENT_MAIL_FROM", "CODEPIX_MAIL_FROM":
 				value = "Code Bank <no-reply@bank.example>"
 			}
 			settings[name] = reference.ReplaceAllString(value, sample)
 		}
-		places = append(places, place{program, settings, []string{program, "127.0.0.1"}, func(file string) string { return path(program, file) }})
+		places = append(places, place{part, program, settings, []string{part, "127.0.0.1"}, func(file string) string { return path(part, file) }})
 	}
 	return places
+}
+
+// requireOperators requires that a person can call as an operator of each bank, and as one of the hub.
+func requireOperators(t *testing.T, folder string) {
+	t.Helper()
+	for at, want := range map[string]string{"operator": "001", "operator-002": "002", "operator-of-none": mtls.NoBank} {
+		certificate := certificateIn(t, filepath.Join(folder, at, "operator.pem"))
+		require.Equal(t, mtls.ID{Bank: want, Program: "operator"}.String(), certificate.URIs[0].String())
+	}
 }
 
 // clusterPlaces makes the Secrets by the scripts of k8s/.
@@ -134,9 +153,10 @@ func clusterPlaces(t *testing.T) []place {
 		}
 		require.NoError(t, file.Close())
 	}
+	requireOperators(t, filepath.Join(folder, "certificates"))
 	var places []place
-	for _, program := range servers {
-		m := find(t, "Deployment", program)
+	for part, program := range placesOf() {
+		m := find(t, "Deployment", part)
 		settings := map[string]string{}
 		for _, setting := range m.Spec.Template.Spec.Containers[0].Env {
 			settings[setting.Name] = setting.Value
@@ -144,12 +164,12 @@ func clusterPlaces(t *testing.T) []place {
 		names := []string{"127.0.0.1"}
 		for _, object := range readObjects(t) {
 			var selector map[string]string
-			if object.Kind == "Service" && object.Spec.Selector.Decode(&selector) == nil && selector[nameLabel] == program {
+			if object.Kind == "Service" && object.Spec.Selector.Decode(&selector) == nil && selector[nameLabel] == part {
 				names = append(names, object.Metadata.Name, object.Metadata.Name+".codebank.svc.cluster.local")
 			}
 		}
-		require.Greater(t, len(names), 1, program)
-		places = append(places, place{program, settings, names, func(file string) string {
+		require.Greater(t, len(names), 1, part)
+		places = append(places, place{part, program, settings, names, func(file string) string {
 			return mounted(t, m, filepath.Join(folder, "mounted"), file)
 		}})
 	}
@@ -161,28 +181,39 @@ func clusterPlaces(t *testing.T) []place {
 	return places
 }
 
-// mounted returns the file of a Secret that a part sees at a path.
+// mounted returns the file of a Secret, or of k8s/config, that a part sees at a path.
 func mounted(t *testing.T, m manifest, secrets, file string) string {
 	t.Helper()
-	volume := "secrets"
-	if strings.HasPrefix(file, "/etc/codebank/tls/") {
-		volume = "tls"
-	}
 	for _, c := range append(m.Spec.Template.Spec.InitContainers, m.Spec.Template.Spec.Containers...) {
 		for _, mount := range c.VolumeMounts {
 			rest, ok := strings.CutPrefix(file, mount.MountPath+"/")
-			if !ok || mount.Name != volume {
+			if !ok {
 				continue
 			}
-			for _, v := range m.Spec.Template.Spec.Volumes {
-				if from, ok := v["secret"].(map[string]any); ok && v["name"] == volume {
-					return filepath.Join(secrets, fmt.Sprint(from["secretName"]), rest)
+			for _, volume := range m.Spec.Template.Spec.Volumes {
+				if volume["name"] == mount.Name {
+					return fileOf(volume, secrets, rest)
 				}
 			}
 		}
 	}
 	t.Fatalf("%s mounts no %s", m.Metadata.Name, file)
 	return ""
+}
+
+// fileOf returns the file that a volume shows under a name.
+func fileOf(volume map[string]any, secrets, name string) string {
+	if from := source(volume, "secret"); from != nil {
+		return filepath.Join(secrets, fmt.Sprint(from["secretName"]), name)
+	}
+	for _, from := range projected(volume, "secret") {
+		for key, path := range paths(from) {
+			if path == name {
+				return filepath.Join(secrets, fmt.Sprint(from["name"]), key)
+			}
+		}
+	}
+	return filepath.Join("..", "..", "k8s", "config", name)
 }
 
 // requireFilesOfStatements requires that a statement takes requests for files by the topic, and that its e-mails link to
@@ -195,9 +226,68 @@ func requireFilesOfStatements(t *testing.T, p place) {
 	require.Equal(t, []string{"https", "17016"}, []string{address.Scheme, address.Port()}, "the gateway serves what an e-mail links to")
 }
 
+// hubBank is a bank as the hub's file names it.
+type hubBank struct {
+	Code    string `json:"code"`
+	Name    string `json:"name"`
+	KeyFile string `json:"key_file"`
+}
+
+// hubBanks returns the banks that the hub's file names, with the places of their keys here.
+func hubBanks(t *testing.T, p place) []hubBank {
+	t.Helper()
+	file := p.setting("BANKS")
+	content, err := os.ReadFile(p.path(file))
+	require.NoError(t, err)
+	var list struct{ Banks []hubBank }
+	require.NoError(t, json.Unmarshal(content, &list))
+	for i := range list.Banks {
+		list.Banks[i].KeyFile = p.path(filepath.Join(filepath.Dir(file), list.Banks[i].KeyFile))
+	}
+	return list.Banks
+}
+
+// banksFile writes the hub's file of banks with the places of their keys here, and returns its name.
+func banksFile(t *testing.T, p place) string {
+	t.Helper()
+	content, err := json.Marshal(map[string]any{"banks": hubBanks(t, p)})
+	require.NoError(t, err)
+	name := filepath.Join(t.TempDir(), "banks.json")
+	require.NoError(t, os.WriteFile(name, content, 0o600))
+	return name
+}
+
+// requireSharedKeys requires that the hub has the banks of the launcher, that each shares its keys with it, and that
+// each bank calls it.
+func requireSharedKeys(t *testing.T, places []place) {
+	t.Helper()
+	parts := map[string]place{}
+	for _, p := range places {
+		parts[p.part] = p
+	}
+	known := hubBanks(t, parts["codepix"])
+	require.Len(t, known, len(launch.Banks()))
+	for i, bank := range launch.Banks() {
+		require.Equal(t, []string{bank.Code, bank.Name}, []string{known[i].Code, known[i].Name})
+		own := parts[bank.Bank]
+		content, err := os.ReadFile(own.path(own.setting("PIX_KEYS")))
+		require.NoError(t, err)
+		atHub, err := os.ReadFile(known[i].KeyFile)
+		require.NoError(t, err)
+		require.Equal(t, string(content), string(atHub), "bank and hub have the same keys")
+		keys, err := command.ParseKeys(content)
+		require.NoError(t, err)
+		require.NotNil(t, keys.Signer(command.PixBank(bank.Code)))
+		require.NotNil(t, keys.Signer(command.PixHub))
+		require.Len(t, keys.All(), 2, "no other bank's keys")
+		require.Equal(t, "dns:///codepix:17006", own.setting("CODEPIX_ADDRESS"))
+	}
+}
+
 func TestProgramsHaveWallsInContainers(t *testing.T) {
 	programs := buildPrograms(t)
 	for where, places := range map[string][]place{"compose": composePlaces(t, programs), "k8s": clusterPlaces(t)} {
+		requireSharedKeys(t, places)
 		issuer := ""
 		for _, p := range places {
 			if p.program == "identity" {
@@ -206,7 +296,7 @@ func TestProgramsHaveWallsInContainers(t *testing.T) {
 			}
 		}
 		for _, p := range places {
-			t.Run(where+" "+p.program, func(t *testing.T) {
+			t.Run(where+" "+p.part, func(t *testing.T) {
 				checkCertificate(t, p)
 				checkTokens(t, p, issuer)
 				if p.program == "statement" {
@@ -228,8 +318,11 @@ func checkCertificate(t *testing.T, p place) {
 	require.NoError(t, err)
 	require.Equal(t, p.program, opened.ID().Program)
 	bank := "001"
-	if p.program == "identity" {
+	switch {
+	case p.program == "identity", p.program == "codepix":
 		bank = mtls.NoBank
+	case strings.HasSuffix(p.part, "-002"):
+		bank = "002"
 	}
 	require.Equal(t, bank, opened.ID().Bank)
 	certificate, authorities := certificateIn(t, files.Certificate), x509.NewCertPool()
@@ -256,7 +349,8 @@ func certificateIn(t *testing.T, file string) *x509.Certificate {
 
 // checkTokens fails unless a program takes the access tokens of identity, and hears which sessions have ended.
 func checkTokens(t *testing.T, p place, issuer string) {
-	if p.program == "identity" {
+	switch p.program {
+	case "identity", "payment-processor", "codepix": // Nobody calls the processor, and only banks call the hub.
 		return
 	}
 	require.Equal(t, issuer, p.setting("TOKEN_ISSUER"))
@@ -278,6 +372,8 @@ func checkStart(t *testing.T, programs string, p place) {
 			value = "127.0.0.1:0"
 		case strings.HasSuffix(name, "_LOG_FORMAT"):
 			value = "text" // The address is read from it.
+		case name == "CODEPIX_BANKS":
+			value = banksFile(t, p)
 		case strings.HasPrefix(value, "/"):
 			value = p.path(value)
 		}
@@ -294,7 +390,7 @@ func checkStart(t *testing.T, programs string, p place) {
 		_ = command.Wait()
 	}()
 	var found []string
-	require.Eventually(t, func() bool {
+	await.Until(t, func() bool {
 		content, err := os.ReadFile(log.Name())
 		found = listening.FindStringSubmatch(string(content))
 		return err == nil && (found != nil || strings.Contains(string(content), p.program+": "))

@@ -317,6 +317,7 @@ var domain = []string{
 	"statement", "operations/synthetic",
 	"checkout", "checkout/charge", "checkout/order", "checkout/product", "checkout/refund",
 	"identity",
+	"codepix", "codepix/directory", "codepix/key", "codepix/payment",
 	"gateway",
 }
 

@@ -65,6 +65,9 @@ func (camtEncoder) line(text []byte, h *Header, line *entry) []byte {
 	text = camtTime(append(text, "<Sts><Cd>BOOK</Cd></Sts><BookgDt>"...), "DtTm", line.OccurredAt)
 	text = leaf(append(text, "</BookgDt>"...), "AcctSvcrRef", transaction)
 	text = append(camtCode(text, line), "<NtryDtls><TxDtls><Refs>"...)
+	if reference := shorten(line.EndToEndID, 35); reference != "" {
+		text = leaf(text, "EndToEndId", reference)
+	}
 	text = leaf(text, "TxId", transaction)
 	text = camtReference(text, "ORIGINAL_TRANSACTION", withoutHyphens(line.OriginalTransactionID))
 	text = camtReference(text, "MERCHANT_REFERENCE", line.MerchantReference)
@@ -89,7 +92,11 @@ var camtCodes = map[string]struct{ family, subFamily string }{
 
 func camtCode(text []byte, line *entry) []byte {
 	text = append(text, "<BkTxCd>"...)
-	if code, ok := camtCodes[line.Kind+" "+line.Direction]; ok {
+	code, ok := camtCodes[line.Kind+" "+line.Direction]
+	if line.isPayout() {
+		code = camtCodes["TRANSFER CREDIT"]
+	}
+	if ok {
 		text = leaf(append(text, "<Domn><Cd>PMNT</Cd><Fmly>"...), "Cd", code.family)
 		text = append(leaf(text, "SubFmlyCd", code.subFamily), "</Fmly></Domn>"...)
 	}

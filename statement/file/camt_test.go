@@ -28,12 +28,12 @@ var children = map[string]string{
 	"FrToDt": "FrDtTm ToDtTm", "Acct": "Id Tp Ccy Svcr", "Bal": "Tp Amt CdtDbtInd Dt",
 	"Ntry":   "NtryRef Amt CdtDbtInd RvslInd? Sts BookgDt AcctSvcrRef BkTxCd NtryDtls",
 	"BkTxCd": "Domn? Prtry", "NtryDtls": "TxDtls", "TxDtls": "Refs Amt CdtDbtInd RltdPties? RltdAgts? RmtInf?",
-	"Refs": "TxId Prtry*", "RltdPties": "Dbtr? DbtrAcct? Cdtr? CdtrAcct?", "RltdAgts": "DbtrAgt? CdtrAgt?", "RmtInf": "Ustrd*",
+	"Refs": "EndToEndId? TxId Prtry*", "RltdPties": "Dbtr? DbtrAcct? Cdtr? CdtrAcct?", "RltdAgts": "DbtrAgt? CdtrAgt?", "RmtInf": "Ustrd*",
 }
 
 // values says what the text of an element may be.
 var values = map[string]*regexp.Regexp{
-	"MsgId": atMost(35), "Id": atMost(34), "NtryRef": regexp.MustCompile(`^[1-9][0-9]{0,15}$`), "AcctSvcrRef": atMost(35), "TxId": atMost(35), "Ref": atMost(35),
+	"MsgId": atMost(35), "Id": atMost(34), "NtryRef": regexp.MustCompile(`^[1-9][0-9]{0,15}$`), "AcctSvcrRef": atMost(35), "EndToEndId": atMost(35), "TxId": atMost(35), "Ref": atMost(35),
 	"Tp": atMost(35), "Cd": atMost(35), "Nm": atMost(140), "Ustrd": atMost(140), "AddtlStmtInf": atMost(500), "Ccy": regexp.MustCompile(`^[A-Z]{3}$`),
 	"Amt": regexp.MustCompile(`^(0|[1-9][0-9]{0,17})(\.[0-9]{1,5})?$`), "Sum": regexp.MustCompile(`^(0|[1-9][0-9]{0,17})(\.[0-9]{1,5})?$`),
 	"CdtDbtInd": regexp.MustCompile(`^(CRDT|DBIT)$`), "NbOfNtries": regexp.MustCompile(`^[0-9]{1,15}$`), "RvslInd": regexp.MustCompile(`^true$`),

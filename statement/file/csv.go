@@ -31,7 +31,7 @@ var csvColumns = []string{
 	"record", "event_id", "time", "kind", "direction", "amount_minor", "amount", "currency", "balance_after_minor", "balance_after",
 	"description", "merchant_name", "merchant_city", "merchant_country", "merchant_category_code", "merchant_reference",
 	"counterparty_name", "counterparty_account", "counterparty_bank_code", "card_brand", "card_last4", "transaction_id",
-	"original_transaction_id",
+	"original_transaction_id", "end_to_end_id",
 }
 
 // TimeLayout is how files write a moment: UTC, milliseconds.
@@ -59,7 +59,7 @@ func (csvEncoder) line(text []byte, _ *Header, line *entry) []byte {
 	for _, cell := range []string{
 		line.Description, line.MerchantName, line.MerchantCity, line.MerchantCountry, line.MerchantCategoryCode, line.MerchantReference,
 		line.CounterpartyName, line.CounterpartyAccountID, line.CounterpartyBankCode, line.CardBrand, line.CardLast4, line.TransactionID,
-		line.OriginalTransactionID,
+		line.OriginalTransactionID, line.EndToEndID,
 	} {
 		text = appendCell(text, cell)
 	}

@@ -79,19 +79,22 @@ func (o ofxEncoder) account(text []byte, h *Header) []byte {
 	return end(o.leaf(text, "ACCTTYPE", "CHECKING"), "BANKACCTFROM")
 }
 
-func (o ofxEncoder) line(text []byte, _ *Header, line *entry) []byte {
+func (o ofxEncoder) line(text []byte, h *Header, line *entry) []byte {
 	text = o.leaf(open(text, "STMTTRN"), "TRNTYPE", ofxType(line))
 	text = o.moment(text, "DTPOSTED", line.OccurredAt)
 	text = o.leaf(text, "TRNAMT", line.currency.FormatMinor(line.signed))
 	text = o.leaf(text, "FITID", line.eventID)
 	text = o.leaf(text, "REFNUM", shorten(withoutHyphens(line.TransactionID), 32))
 	text = o.leaf(text, "NAME", shorten(firstOf(line.MerchantName, line.CounterpartyName, line.Description, line.Kind), 32))
-	text = o.leaf(text, "MEMO", shorten(memo(line), 255))
+	text = o.leaf(text, "MEMO", shorten(memo(h, line), 255))
 	return end(text, "STMTTRN")
 }
 
 // ofxType returns what a line is in OFX's list.
 func ofxType(line *entry) string {
+	if line.isPayout() {
+		return "DIRECTDEP"
+	}
 	switch line.Kind {
 	case "PURCHASE", "CAPTURE":
 		return "POS"
@@ -105,11 +108,18 @@ func ofxType(line *entry) string {
 	return line.Direction
 }
 
+// ofxBank is the word before the code of the bank at the other end.
+var ofxBank = map[string]string{English: "bank", Portuguese: "banco"}
+
 // memo returns what NAME has no room for.
-func memo(line *entry) string {
+func memo(h *Header, line *entry) string {
+	bank := line.CounterpartyBankCode
+	if bank != "" {
+		bank = ofxBank[h.Language] + " " + bank
+	}
 	var parts []string
 	for _, part := range []string{
-		line.Description, line.MerchantName, line.MerchantCity, line.MerchantCountry, line.MerchantReference, line.CounterpartyName,
+		line.Description, line.EndToEndID, bank, line.MerchantName, line.MerchantCity, line.MerchantCountry, line.MerchantReference, line.CounterpartyName,
 	} {
 		if part != "" {
 			parts = append(parts, part)

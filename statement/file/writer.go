@@ -41,6 +41,9 @@ type entry struct {
 	currency money.Currency
 }
 
+// isPayout reports whether a line is what a merchant's sales have brought in, and no cash.
+func (e *entry) isPayout() bool { return e.Kind == "DEPOSIT" && e.MerchantName != "" }
+
 // progress is how far a Writer has come; State writes it.
 type progress struct {
 	Format   string

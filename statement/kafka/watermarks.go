@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"codebank.dev/platform/clientauth"
@@ -52,6 +53,7 @@ type Config struct {
 type Watermarks struct {
 	config      Config
 	events      string
+	marks       string
 	client      *kgo.Client
 	admin       *kadm.Client
 	partitioner kgo.TopicPartitioner
@@ -90,7 +92,7 @@ func NewWatermarks(config Config) (*Watermarks, error) {
 		return nil, fmt.Errorf("kafka: %w", err)
 	}
 	return &Watermarks{
-		config: config, events: events, client: client, admin: kadm.NewClient(client),
+		config: config, events: events, marks: marks, client: client, admin: kadm.NewClient(client),
 		// The relay chooses the partition of an event by its account, with this partitioner.
 		partitioner: kgo.StickyKeyPartitioner(nil).ForTopic(events),
 	}, nil
@@ -160,7 +162,20 @@ func (w *Watermarks) collect(ctx context.Context) {
 	for ctx.Err() == nil {
 		fetches := w.client.PollFetches(ctx)
 		fetches.EachRecord(func(record *kgo.Record) { w.take(record.Partition, record.Value) })
+		if madeAgain(fetches) {
+			// The client keeps to the topic that it began with. Watermarks that come twice change nothing.
+			w.client.PurgeTopicsFromConsuming(w.marks)
+			w.client.AddConsumeTopics(w.marks)
+		}
 	}
+}
+
+// madeAgain reports whether a topic was deleted and created again.
+func madeAgain(fetches kgo.Fetches) (again bool) {
+	fetches.EachError(func(_ string, _ int32, err error) {
+		again = again || errors.Is(err, kerr.UnknownTopicID) || errors.Is(err, kerr.InconsistentTopicID)
+	})
+	return again
 }
 
 // take keeps a watermark until the sink has reached it. A record that is none is passed over, because the index's sink reports it.

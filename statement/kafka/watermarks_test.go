@@ -14,6 +14,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"codebank.dev/native/await"
 	"codebank.dev/platform/id"
 	"codebank.dev/schemas/event"
 )
@@ -100,7 +101,7 @@ func account(t *testing.T, number int) id.ID {
 func (w *world) await(of id.ID, seconds int) {
 	w.t.Helper()
 	want := noon.Add(time.Duration(seconds) * time.Second)
-	require.Eventually(w.t, func() bool { return w.CompleteTo(of).Equal(want) }, 20*time.Second, 10*time.Millisecond, "%s", want)
+	await.Until(w.t, func() bool { return w.CompleteTo(of).Equal(want) }, 20*time.Second, 10*time.Millisecond, "%s", want)
 }
 
 // What is complete for all accounts is what is for the partition that is behind most, and not known until each has a watermark.
@@ -170,7 +171,7 @@ func TestFewWatermarksAreHeld(t *testing.T) {
 	for i := range 3 * maxHeld {
 		w.mark(0, int64(10+i), i)
 	}
-	require.Eventually(t, func() bool {
+	await.Until(t, func() bool {
 		w.mutex.RLock()
 		defer w.mutex.RUnlock()
 		held := w.partitions
@@ -196,4 +197,28 @@ func TestAwayBrokersAreLoggedOnce(t *testing.T) {
 	require.Empty(t, strings.TrimSpace(log.String()))
 	_, err = NewWatermarks(Config{Brokers: []string{"127.0.0.1:1"}, BankCode: "001"})
 	require.Error(t, err)
+}
+
+// An operator may make the topic of the watermarks again.
+func TestATopicThatIsMadeAgainIsReadOn(t *testing.T) {
+	w := start(t)
+	w.run()
+	of := account(t, 1)
+	w.mark(1, 5, 10)
+	w.commit(1, 5)
+	w.await(of, 10)
+
+	deleted, err := w.admin.DeleteTopics(t.Context(), marksTopic)
+	require.NoError(t, err)
+	require.NoError(t, deleted.Error())
+	made, err := w.admin.CreateTopics(t.Context(), partitions, 1, nil, marksTopic)
+	require.NoError(t, err)
+	require.NoError(t, made.Error())
+	writer, err := kgo.NewClient(append(w.client.Opts(), kgo.ClientID("another"))...) // A client keeps to the topic that it began with.
+	require.NoError(t, err)
+	t.Cleanup(writer.Close)
+	w.client = writer
+	w.mark(1, 6, 20)
+	w.commit(1, 6)
+	w.await(of, 20)
 }

@@ -59,11 +59,11 @@ func requireFiles(t *testing.T, store *postgres.Store) {
 	require.Equal(t, "last", string(content))
 	require.NoError(t, store.ExpireFiles(ctx))
 	for next := int64(1); next < 3; next++ {
-		stored, err := store.StoreOffset(ctx, aliceID, 1, next-1, next)
+		stored, err := store.Offsets().StoreOffset(ctx, aliceID, 1, next-1, next)
 		require.NoError(t, err)
 		require.True(t, stored)
 	}
-	offsets, err := store.LoadOffsets(ctx, aliceID)
+	offsets, err := store.Offsets().LoadOffsets(ctx, aliceID)
 	require.NoError(t, err)
 	require.Equal(t, map[int32]int64{1: 2}, offsets)
 }
@@ -72,7 +72,7 @@ func requireFiles(t *testing.T, store *postgres.Store) {
 func TestAnOffsetNeverLeadsItsDatabase(t *testing.T) {
 	store, sink, _ := opened(t)
 	store1 := func(from, next int64) bool {
-		stored, err := store.StoreOffset(t.Context(), aliceID, 0, from, next)
+		stored, err := store.Offsets().StoreOffset(t.Context(), aliceID, 0, from, next)
 		require.NoError(t, err)
 		return stored
 	}
@@ -83,7 +83,7 @@ func TestAnOffsetNeverLeadsItsDatabase(t *testing.T) {
 	_, err := sink.Pool().Exec(t.Context(), "UPDATE request_offsets SET next_offset = 4")
 	require.NoError(t, err)
 	require.False(t, store1(9, 10), "the database was restored")
-	offsets, err := store.LoadOffsets(t.Context(), aliceID)
+	offsets, err := store.Offsets().LoadOffsets(t.Context(), aliceID)
 	require.NoError(t, err)
 	require.Equal(t, map[int32]int64{0: 4}, offsets)
 }

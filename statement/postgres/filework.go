@@ -281,7 +281,8 @@ SELECT sequence, kind, direction, amount_minor, currency, balance_after_minor, o
 	transaction_id, coalesce(original_transaction_id, ''), coalesce(description, ''), coalesce(counterparty_name, ''),
 	coalesce(merchant_name, ''), coalesce(merchant_city, ''), coalesce(merchant_country, ''),
 	coalesce(merchant_category_code, ''), coalesce(card_brand, ''), coalesce(card_last4, ''),
-	coalesce(counterparty_account_id, ''), coalesce(counterparty_bank_code, ''), coalesce(merchant_reference, '')
+	coalesce(counterparty_account_id, ''), coalesce(counterparty_bank_code, ''), coalesce(merchant_reference, ''),
+	coalesce(end_to_end_id, '')
 FROM statement_lines AS line WHERE account_id = $1 AND ` + owned + ` AND sequence > $3 AND sequence <= $4 AND ` + shown + `
 ORDER BY sequence LIMIT $5`
 
@@ -322,5 +323,6 @@ const linesAtOnce = 1000
 func fileLine(row pgx.Row, l *statement.Line) error {
 	return row.Scan(&l.Sequence, &l.Kind, &l.Direction, &l.Amount, &l.Currency, &l.BalanceAfter, &l.OccurredAt, &l.TransactionID,
 		&l.OriginalTransactionID, &l.Description, &l.CounterpartyName, &l.MerchantName, &l.MerchantCity, &l.MerchantCountry,
-		&l.MerchantCategoryCode, &l.CardBrand, &l.CardLast4, &l.CounterpartyAccountID, &l.CounterpartyBankCode, &l.MerchantReference)
+		&l.MerchantCategoryCode, &l.CardBrand, &l.CardLast4, &l.CounterpartyAccountID, &l.CounterpartyBankCode, &l.MerchantReference,
+		&l.EndToEndID)
 }

@@ -20,7 +20,7 @@ SELECT sequence, ` + sound + ` IS NOT TRUE, kind, direction, status, amount_mino
 	coalesce(merchant_name, ''), coalesce(merchant_city, ''), coalesce(merchant_country, ''),
 	coalesce(merchant_category_code, ''), coalesce(card_brand, ''), coalesce(card_last4, ''),
 	coalesce(counterparty_account_id, ''), coalesce(counterparty_bank_code, ''), coalesce(merchant_reference, ''),
-	CASE WHEN hold_expires_at ` + showableTime + ` THEN hold_expires_at END, `
+	coalesce(end_to_end_id, ''), CASE WHEN hold_expires_at ` + showableTime + ` THEN hold_expires_at END, `
 
 const selectLines = lineColumns + `0::bigint
 FROM statement_lines AS line WHERE account_id = $1 AND ` + owned + ` AND sequence < $3
@@ -87,7 +87,7 @@ func lineOf(row pgx.CollectableRow) (statement.Line, error) {
 		MerchantName: v.text(), MerchantCity: v.text(), MerchantCountry: v.text(), MerchantCategoryCode: v.text(),
 		CardBrand: v.text(), CardLast4: v.text(),
 		CounterpartyAccountID: v.text(), CounterpartyBankCode: v.text(), MerchantReference: v.text(),
-		HoldExpiresAt: v.time(), EndedBy: v.integer(),
+		EndToEndID: v.text(), HoldExpiresAt: v.time(), EndedBy: v.integer(),
 	}
 	return l, v.err
 }

@@ -69,7 +69,7 @@ func (s *Store) Prepare(ctx context.Context, logger *slog.Logger) error {
 // several processes may call it at once: one works, and the others wait up to five minutes. It never
 // undoes a migration. Errors are ErrOtherBank and those of the database.
 func (s *Store) Migrate(ctx context.Context) error {
-	err := s.pool.Migrate(ctx, Schema(), func() { s.config.Failpoint.At(failpoints.StatementMigrated) })
+	err := s.pool.Migrate(ctx, Schema().WithRoleSuffix(s.config.RoleSuffix), func() { s.config.Failpoint.At(failpoints.StatementMigrated) })
 	if err != nil {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"codebank.dev/native/await"
 	stack "codebank.dev/native/postgres"
 	"codebank.dev/native/postgres/postgrestest"
 	"codebank.dev/platform/database/databasetest"
@@ -550,7 +551,7 @@ func TestAnOutageIsUnavailableAndEndsByItself(t *testing.T) {
 	go func() { prepared <- waiting.Prepare(t.Context(), slog.New(slog.DiscardHandler)) }()
 	require.NoError(t, server.Restart(t.Context()))
 	require.NoError(t, <-prepared, "a store that is opened during an outage waits")
-	require.Eventually(t, func() bool {
+	await.Until(t, func() bool {
 		_, err := service.State(t.Context(), statement.Everybody, aliceID)
 		return err == nil
 	}, 30*time.Second, 10*time.Millisecond)

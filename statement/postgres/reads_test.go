@@ -265,7 +265,7 @@ func TestAStateThatCannotBeShownIsProvisional(t *testing.T) {
 // matchesPlainly is a filter as a reader of the contract would check it by hand.
 func matchesPlainly(f *statement.Filter, e *event.Transaction) bool {
 	plain := strings.NewReplacer("Ã", "a", "ã", "a", "ç", "c", "Ç", "c", "É", "e", "é", "e", "í", "i")
-	texts := strings.ToLower(plain.Replace(e.Description + "\n" + e.MerchantName + "\n" + e.MerchantReference + "\n" + e.CounterpartyName))
+	texts := strings.ToLower(plain.Replace(e.Description + "\n" + e.MerchantName + "\n" + e.MerchantReference + "\n" + e.CounterpartyName + "\n" + e.EndToEndID))
 	return e.Status == "APPROVED" && e.Kind != "HOLD" && e.Direction != "NONE" &&
 		(len(f.Kinds) == 0 || slices.Contains(f.Kinds, string(e.Kind))) &&
 		(f.Direction == "" || f.Direction == string(e.Direction)) &&

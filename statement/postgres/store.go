@@ -57,6 +57,9 @@ type Config struct {
 	// Migrate makes Prepare migrate the database, whose owner the user must be then. Otherwise
 	// Prepare waits until it is migrated.
 	Migrate bool
+	// RoleSuffix ends the names of the roles to which Migrate gives rights, on a server with the statements of
+	// several banks.
+	RoleSuffix string
 	// PageTokenKey signs page tokens. If it is empty, the first replica makes a random key
 	// and the database stores it for all replicas.
 	PageTokenKey []byte

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"codebank.dev/native/await"
 	"codebank.dev/native/postgres/postgrestest"
 	"codebank.dev/platform/fault"
 	"codebank.dev/platform/id"
@@ -92,7 +93,7 @@ func (r *running) awaitFile(t testing.TB, user, name string) *statementv1.File {
 	t.Helper()
 	ctx, client := r.filesAs(t, user)
 	var found *statementv1.File
-	require.Eventually(t, func() bool {
+	await.Until(t, func() bool {
 		response, err := client.GetFile(ctx, &statementv1.GetFileRequest{Name: name})
 		require.NoError(t, err)
 		found = response.GetFile()
@@ -277,7 +278,7 @@ func TestAFileWaitsUntilItsRangeIsComplete(t *testing.T) {
 	ctx, client := r.filesAs(t, owner)
 	waits := func(name string) {
 		t.Helper()
-		require.Eventually(t, func() bool {
+		await.Until(t, func() bool {
 			found, err := client.GetFile(ctx, &statementv1.GetFileRequest{Name: name})
 			require.NoError(t, err)
 			require.Equal(t, statementv1.FileState_FILE_STATE_PENDING, found.GetFile().GetState(), found)
@@ -320,7 +321,7 @@ func TestARequestThatIsRefusedIsAFile(t *testing.T) {
 	stored, err := service.Request(t.Context(), asked)
 	require.NoError(t, err)
 	require.Equal(t, files.WaitingForAccount, stored.Waiting)
-	require.Eventually(t, func() bool {
+	await.Until(t, func() bool {
 		var state files.State
 		require.NoError(t, r.sink.Pool().QueryRow(t.Context(), "SELECT state FROM statement_files").Scan(&state))
 		return state == files.Failed
@@ -474,5 +475,5 @@ func TestAUserHasFewDownloads(t *testing.T) {
 	_, err = stream.Recv()
 	require.NoError(t, err)
 	cancel()
-	require.Eventually(t, func() bool { return download(ctx) == nil }, 10*time.Second, 20*time.Millisecond)
+	await.Until(t, func() bool { return download(ctx) == nil }, 10*time.Second, 20*time.Millisecond)
 }

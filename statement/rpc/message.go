@@ -67,6 +67,7 @@ func lineMessage(state statement.State, line *statement.Line) *statementv1.Line 
 		CounterpartyAccount:   accountName(line.CounterpartyAccountID),
 		CounterpartyBankCode:  line.CounterpartyBankCode,
 		MerchantReference:     line.MerchantReference,
+		EndToEndId:            line.EndToEndID,
 	}
 }
 
@@ -126,6 +127,8 @@ func holdMessage(state statement.State, hold *statement.Line) *statementv1.Pendi
 		CardBrand:            hold.CardBrand,
 		CardLast4:            hold.CardLast4,
 		CounterpartyName:     hold.CounterpartyName,
+		CounterpartyBankCode: hold.CounterpartyBankCode,
+		EndToEndId:           hold.EndToEndID,
 		TransactionId:        hold.TransactionID,
 		Provisional:          hold.Sequence > state.CompleteTo,
 	}

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"codebank.dev/native/await"
 	stack "codebank.dev/native/postgres"
 	"codebank.dev/native/postgres/postgrestest"
 	"codebank.dev/platform/fault"
@@ -224,13 +225,18 @@ func TestPendingHoldsAreTheSameOverGRPCAndREST(t *testing.T) {
 func TestALineNamesTheAccountAtTheOtherEnd(t *testing.T) {
 	r := start(t, postgrestest.Database(t))
 	transfer := statementtest.Purchase(alice, 1)
-	transfer.Kind, transfer.CounterpartyAccountID, transfer.CounterpartyBankCode = event.KindTransfer, bob, "002"
+	transfer.Kind, transfer.CounterpartyAccountID, transfer.CounterpartyBankCode = event.KindPixOut, bob, "002"
+	transfer.EndToEndID = "E000000010G3r0vJ1lZl6WkYpW5H2cQ8"
 	r.sink.Write(t, transfer)
 	lines, err := r.ListLines(t.Context(), &statementv1.ListLinesRequest{Parent: "accounts/" + alice})
 	require.NoError(t, err)
 	require.Len(t, lines.GetLines(), 1)
 	require.Equal(t, "accounts/"+bob, lines.GetLines()[0].GetCounterpartyAccount())
 	require.Equal(t, "002", lines.GetLines()[0].GetCounterpartyBankCode())
+	require.Equal(t, transfer.EndToEndID, lines.GetLines()[0].GetEndToEndId())
+	found, err := r.ListLines(t.Context(), &statementv1.ListLinesRequest{Parent: "accounts/" + alice, Text: strings.ToLower(transfer.EndToEndID)})
+	require.NoError(t, err)
+	require.Len(t, found.GetLines(), 1, "the end-to-end id is looked for")
 }
 
 func TestASummaryAndAStateOfThePastAreTheSameOverGRPCAndREST(t *testing.T) {
@@ -513,11 +519,11 @@ func TestWithoutItsDatabaseTheServiceSaysWhenToComeAgain(t *testing.T) {
 		response, _ := r.get(t, path)
 		return response.StatusCode
 	}
-	require.Eventually(t, func() bool { return status("/readyz") == 503 }, 30*time.Second, 10*time.Millisecond)
+	await.Until(t, func() bool { return status("/readyz") == 503 }, 30*time.Second, 10*time.Millisecond)
 	require.Equal(t, 200, status("/livez"))
 
 	require.NoError(t, server.Restart(t.Context()))
-	require.Eventually(t, func() bool { return status(path) == 200 && status("/readyz") == 200 }, 30*time.Second, 10*time.Millisecond)
+	await.Until(t, func() bool { return status(path) == 200 && status("/readyz") == 200 }, 30*time.Second, 10*time.Millisecond)
 }
 
 // Whatever is wrong with a query, the answer names the parameter and not its value.

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"codebank.dev/native/await"
 	"codebank.dev/native/postgres/postgrestest"
 	"codebank.dev/platform/fault"
 	"codebank.dev/platform/serve"
@@ -137,7 +138,7 @@ func TestAStreamEndsWithItsSession(t *testing.T) {
 	require.True(t, lines.Scan())
 	r.kit.EndSession(session)
 	next := int64(2)
-	require.Eventually(t, func() bool {
+	await.Until(t, func() bool {
 		r.sink.Write(t, statementtest.Purchase(alice, next))
 		next++
 		var chunk struct{ Error struct{ Message string } }
@@ -176,7 +177,7 @@ func TestAUserHasFewStreams(t *testing.T) {
 	require.Equal(t, "TOO_MANY_WATCHES", fault.Of(err).Reason, "%v", err)
 	requireBegun(t, watch(t, t.Context(), r, 0), 1)
 	cancel()
-	require.Eventually(t, func() bool {
+	await.Until(t, func() bool {
 		_, err := watch(t, more, client, 0).Recv()
 		return err == nil
 	}, 10*time.Second, 20*time.Millisecond, "a stream that has ended counts no more")

@@ -24,6 +24,7 @@ import (
 	"codebank.dev/dashboards/kql"
 	"codebank.dev/dashboards/query"
 	"codebank.dev/dashboards/view"
+	"codebank.dev/native/await"
 )
 
 var errRefused = errors.New("connection refused")
@@ -84,7 +85,7 @@ func TestEqualRequestsWaitForOneAnswer(t *testing.T) {
 	for range 5 {
 		go func() { done <- get(t, h, "/dashboards/risk").Code }()
 	}
-	require.Eventually(t, func() bool { return x.calls.Load() > 0 }, 10*time.Second, time.Millisecond)
+	await.Until(t, func() bool { return x.calls.Load() > 0 }, 10*time.Second, time.Millisecond)
 	close(x.hold)
 	for range 5 {
 		require.Equal(t, http.StatusOK, <-done)
@@ -361,7 +362,7 @@ func TestStreamsAreBoundedAndEndWithTheReader(t *testing.T) {
 	require.Equal(t, http.StatusTooManyRequests, refused.StatusCode)
 	_ = refused.Body.Close()
 	leave()
-	require.Eventually(t, func() bool {
+	await.Until(t, func() bool {
 		r, err := http.NewRequest(http.MethodGet, server.URL+"/dashboards/overview/live", nil)
 		require.NoError(t, err)
 		answer, err := http.DefaultClient.Do(r)

@@ -38,6 +38,14 @@ var listings = map[view.Source]query.Listing{
 		occurredAt, "kind", "status", "amount_minor", "currency", "merchant_name", "decline_reason", "card_brand", "card_bin", "card_last4",
 		"attempt", "risk_score", "bank_code", "event_id", "trace_id",
 	}},
+	view.Charges: {Unique: "event_id", Fields: []string{
+		occurredAt, "mode", "merchant_id", "kind", "status", "amount_minor", "currency", "operation_kind", "operation_status", "reason", "card_brand",
+		"card_last4", "decision_millis", "event_id",
+	}},
+	view.PixPayments: {Unique: "event_id", Fields: []string{
+		occurredAt, "kind", "status", "sender_bank_code", "receiver_bank_code", "amount_minor", "currency", "key_kind", "reason", "elapsed_millis",
+		"end_to_end_id", "event_id",
+	}},
 	view.Watermarks: {Unique: "offset", Fields: []string{publishedAt, "bank_code", "partition", "offset", "complete_to", "dead_letters"}},
 }
 

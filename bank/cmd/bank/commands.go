@@ -9,7 +9,6 @@ import (
 	"codebank.dev/bank/kafka"
 	"codebank.dev/bank/rpc"
 	"codebank.dev/platform/consumer"
-	"codebank.dev/platform/failpoint"
 	"codebank.dev/platform/keyfile"
 	"codebank.dev/platform/serve"
 	"codebank.dev/schemas/command"
@@ -45,7 +44,7 @@ func (s *services) newCommandReader(walls *serve.Walls, logger *slog.Logger) (r 
 	}
 	r.consumer, err = consumer.New(consumer.Config{
 		Brokers: config.kafkaBrokers, Topic: intake.Topic(config.bankCode), Group: intake.Reader(config.bankCode),
-		Handler: s.intake(walls, r, logger), Offsets: s.store, DeadLetters: lettersWithPoint{r.letters, config.failpoint},
+		Handler: s.intake(walls, r, logger), Offsets: s.store, DeadLetters: consumer.WithPoint(r.letters, func() { config.failpoint.At(failpoints.CommandLettersPublished) }),
 		Logger: logger, BrokerAuth: config.brokerAuth,
 	})
 	return r, err
@@ -80,17 +79,4 @@ func (s *services) takeCommands(server *serve.Server, walls *serve.Walls, logger
 func (r *commandReader) close() {
 	r.results.Close()
 	r.letters.Close()
-}
-
-// lettersWithPoint are dead letters with the failpoint behind them.
-type lettersWithPoint struct {
-	consumer.DeadLetters
-	failpoint failpoint.Hook
-}
-
-// Put implements consumer.DeadLetters.
-func (l lettersWithPoint) Put(ctx context.Context, letters []consumer.Letter) error {
-	err := l.DeadLetters.Put(ctx, letters)
-	l.failpoint.After(err, failpoints.CommandLettersPublished)
-	return err
 }

@@ -18,11 +18,13 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"google.golang.org/grpc"
 
 	"codebank.dev/bank"
 	"codebank.dev/bank/intake"
+	"codebank.dev/native/await"
 	"codebank.dev/platform/consumer"
 	"codebank.dev/platform/fault"
 	"codebank.dev/platform/programtest"
@@ -35,7 +37,8 @@ import (
 var (
 	commandTopic = intake.Topic("001")
 	resultTopic  = intake.ResultTopic("001")
-	letterTopic  = "dlq." + intake.Reader("001")
+	commandGroup = intake.Reader("001")
+	letterTopic  = "dlq." + commandGroup
 )
 
 // The producers of the tests: gateway speaks for users, and teller is an operator.
@@ -149,7 +152,7 @@ func (d *desk) count(requestID string) int {
 // await returns the first result of a request after so many. All others of it must be the same.
 func (d *desk) await(t testing.TB, requestID string, after int) command.Result {
 	t.Helper()
-	require.Eventually(t, func() bool { return d.count(requestID) > after }, time.Minute, 5*time.Millisecond, "no result of %s", requestID)
+	await.Until(t, func() bool { return d.count(requestID) > after }, 5*time.Minute, 5*time.Millisecond, "no result of %s", requestID)
 	d.mutex.Lock()
 	defer d.mutex.Unlock()
 	for _, result := range d.results[requestID] {
@@ -274,7 +277,7 @@ func TestWhatIsForgedMovesNothingAndKeepsNobodyWaiting(t *testing.T) {
 	for range 3 {
 		require.NoError(t, w.desk.send(t.Context(), forge(func(*kgo.Record) {})))
 	}
-	require.Eventually(t, func() bool { return w.desk.count("genuine") == 3 }, time.Minute, 5*time.Millisecond)
+	await.Until(t, func() bool { return w.desk.count("genuine") == 3 }, time.Minute, 5*time.Millisecond)
 	w.desk.await(t, "genuine", 0)
 	require.Equal(t, []int64{989, 11}, balances(t, p.conn, from, to))
 
@@ -291,7 +294,7 @@ func TestWhatIsForgedMovesNothingAndKeepsNobodyWaiting(t *testing.T) {
 // requireRead waits until the log of a bank has a line.
 func (w *world) requireRead(t *testing.T, p *process, line string) {
 	t.Helper()
-	require.Eventually(t, func() bool { return strings.Contains(p.Log(), line) }, time.Minute, 10*time.Millisecond, line)
+	await.Until(t, func() bool { return strings.Contains(p.Log(), line) }, time.Minute, 10*time.Millisecond, line)
 }
 
 // ledger returns a digest of all entries and the state of the accounts.
@@ -388,6 +391,24 @@ func TestReadFromTheBeginningTheTopicChangesNothing(t *testing.T) {
 	require.Equal(t, before, w.ledger())
 }
 
+// awaitReaders waits until so many banks share the partitions of the commands, and at least one that is not among others.
+// It returns them. The broker of these tests never forgets a reader that goes away while the partitions are shared out.
+func (d *desk) awaitReaders(t *testing.T, count int, others []string) (readers []string) {
+	t.Helper()
+	await.Until(t, func() bool {
+		groups, err := kadm.NewClient(d.client).DescribeGroups(t.Context(), commandGroup)
+		require.NoError(t, err)
+		readers = nil
+		isNew := false
+		for _, member := range groups[commandGroup].Members {
+			readers = append(readers, member.MemberID)
+			isNew = isNew || !slices.Contains(others, member.MemberID)
+		}
+		return groups[commandGroup].State == "Stable" && len(readers) == count && isNew
+	}, 5*time.Minute, 20*time.Millisecond, "%d banks read commands", count)
+	return readers
+}
+
 // Two banks share the partitions of the topic. Whichever is killed, each command ends once, by whatever way it
 // came.
 func TestTwoReplicasEndEachCommandOnce(t *testing.T) {
@@ -396,11 +417,13 @@ func TestTwoReplicasEndEachCommandOnce(t *testing.T) {
 	keys := "--command-keys=" + w.desk.file
 	running := []*process{w.start(keys), w.start(keys, "--relay=false")}
 	load := newAsyncLoad(t, running[0].conn, 400)
+	members := w.desk.awaitReaders(t, 2, nil)
 	load.send(t, w.desk, 0, 100)
 	running[0].Kill(t)
 	load.send(t, w.desk, 100, 200)
 	running[0] = w.start(keys)
 	load.send(t, w.desk, 200, 300)
+	w.desk.awaitReaders(t, 2, members)
 	running[1].Interrupt(t)
 	load.send(t, w.desk, 300, 400)
 	require.Positive(t, load.awaitAll(t, w.desk, 1))

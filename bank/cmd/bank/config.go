@@ -45,6 +45,10 @@ type config struct {
 	// commandKeys is the file with the keys of those who may send commands by the topic; empty: the bank takes none.
 	commandKeys string
 
+	// codepixAddress is the hub between banks, and pixKeys the file with the keys that the bank shares with it; both
+	// empty: the bank takes no part in payments between banks.
+	codepixAddress, pixKeys string
+
 	// acquirers are the programs that send purchases by card.
 	acquirers     []string
 	simulatedCash bool
@@ -68,6 +72,8 @@ func parse(args, environ []string, stdout io.Writer) (*config, error) {
 	code := flags.String("bank-code", "001", "the bank's own `code`, three digits")
 	brokers := flags.String("kafka-brokers", "", "`host:port,…` of the brokers; they may be away")
 	flags.StringVar(&c.commandKeys, "command-keys", "", "`file` with the keys of the programs that may send commands by the topic bank-<code>.commands.v1, mode 0600; it is read again when it changes. Make it with `bankctl command-keys add`. Empty: the bank takes no commands")
+	flags.StringVar(&c.codepixAddress, "codepix-address", "", "gRPC `host:port` of the hub between banks; it may be away. Empty: the bank takes no part in payments between banks")
+	flags.StringVar(&c.pixKeys, "pix-keys", "", "`file` with the keys of the bank's messages to the hub and of the hub's to it, mode 0600; it is read again when it changes")
 	flags.StringVar(&c.registryURL, "registry-url", "", "the schema registry's `url` (Confluent API); it may be away")
 	broker, registry := clientauth.Kafka(), clientauth.Registry()
 	broker.Bind(flags)
@@ -78,7 +84,7 @@ func parse(args, environ []string, stdout io.Writer) (*config, error) {
 	flags.IntVar(&c.eventVersion, "event-version", event.NewestVersion, "`version` of the schema in which events are written; keep the older one while replicas or readers are upgraded")
 	flags.DurationVar(&c.clockOffset, "clock-offset", 0, "added to the system's clock, for rehearsals: decisions and new cards have that time")
 	flags.BoolVar(&c.history, "history", false, "load a history: requests may name their own time (request_time), holds do not expire, and no watermarks are published. Never use it for a bank with other callers")
-	flags.String("acquirers", "checkout", "`program,…` that send purchases by card, and exchange card data for tokens")
+	flags.String("acquirers", "checkout,payment-processor", "`program,…` that send purchases by card, and exchange card data for tokens")
 	flags.BoolVar(&c.simulatedCash, "simulated-cash", false, "let customers pay cash in and out of their own accounts, for demonstrations. Never use it for a bank whose money is worth something")
 	flags.BoolVar(&c.profile, "profile", false, "serve the runtime's profiles at /debug/pprof/ on the HTTP address")
 	flags.IntVar(&c.lanes, "lanes", 0, "how many batches may be committing at once; 0 means two for each processor")
@@ -121,7 +127,7 @@ func parse(args, environ []string, stdout io.Writer) (*config, error) {
 	if c.relay && (len(c.kafkaBrokers) == 0 || c.registryURL == "") {
 		return nil, errors.New("--kafka-brokers and --registry-url are required; or set --relay=false")
 	}
-	return c, c.checkCommands()
+	return c, errors.Join(c.checkCommands(), c.checkPix())
 }
 
 // checkCommands names what is missing for commands by the topic.

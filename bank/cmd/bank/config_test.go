@@ -52,7 +52,7 @@ func TestTheAcquirersAreCallers(t *testing.T) {
 	config, err = parse(append(args, "--simulated-cash"), nil, io.Discard)
 	require.NoError(t, err)
 	require.True(t, config.simulatedCash)
-	require.Equal(t, []string{"checkout"}, config.acquirers)
+	require.Equal(t, []string{"checkout", "payment-processor"}, config.acquirers)
 	_, err = parse(append(args, "--acquirers=a,b c"), nil, io.Discard)
 	require.ErrorContains(t, err, "--acquirers")
 }

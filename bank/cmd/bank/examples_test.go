@@ -13,8 +13,11 @@ import (
 
 	"codebank.dev/platform/wallstest"
 	"codebank.dev/schemas"
+	"codebank.dev/schemas/command"
 	"codebank.dev/schemas/examples"
+	bankv1 "codebank.dev/schemas/gen/bank/v1"
 	"github.com/stretchr/testify/require"
+	"google.golang.org/grpc"
 )
 
 // documented is an operation of the OpenAPI document with its example.
@@ -58,8 +61,11 @@ func TestTheExamplesOfTheDocumentRun(t *testing.T) {
 	kit := wallstest.New(t)
 	kit.StartIdentity(t)
 	w := newWorld(t)
-	addresses := w.startBehind(kit, "--relay=false", "--operators=operator")
+	w.kit = kit
+	h := newHub(w)
+	addresses := w.startBehind(kit, append(h.flags(), "--relay=false", "--operators=operator")...)
 	require.NoError(t, examples.Plant(t.Context(), kit.Dial(t, addresses.GRPC, examples.Operator)))
+	plantPix(t, h, kit.Dial(t, addresses.GRPC, examples.Operator))
 	body, err := schemas.OpenAPI("bank.v1")
 	require.NoError(t, err)
 	var document struct {
@@ -83,4 +89,24 @@ func TestTheExamplesOfTheDocumentRun(t *testing.T) {
 			require.Equal(t, http.StatusOK, answer.StatusCode, "%s: %s", operation.OperationID, text)
 		}
 	}
+}
+
+// plantPix lets the payment arrive that bank 002 makes of the examples.
+func plantPix(t *testing.T, h *hub, bank grpc.ClientConnInterface) {
+	t.Helper()
+	came := arriving("accounts/238950fa-bfc4-5bf5-83e4-3945ccf723b3")
+	wallet, err := bankv1.NewWalletServiceClient(bank).GetBalance(t.Context(), &bankv1.GetBalanceRequest{Name: "accounts/" + came.ReceiverAccountID})
+	require.NoError(t, err)
+	_, err = bankv1.NewPixServiceClient(bank).RegisterHolder(t.Context(), &bankv1.RegisterHolderRequest{
+		Customer: "customers/" + wallet.GetAccount().GetCustomerId(), FullName: "Ana Lima", Document: examples.AnasCPF,
+	})
+	require.NoError(t, err)
+	_, err = bankv1.NewPixServiceClient(bank).CreateKey(t.Context(), &bankv1.CreateKeyRequest{
+		RequestId: "docs-ana-key", Account: wallet.GetAccount().GetName(), Kind: bankv1.PixKeyKind_PIX_KEY_KIND_CPF, Key: examples.AnasCPF,
+	})
+	require.NoError(t, err)
+	require.NoError(t, examples.PlantCodes(t.Context(), bank, wallet.GetAccount().GetName()))
+	came.EndToEndID, came.AmountMinor = strings.TrimPrefix(examples.AnasPix, "pix/"), 5_000
+	h.say(came)
+	h.hears(command.PixConfirmed, came.EndToEndID)
 }

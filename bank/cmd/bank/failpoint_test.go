@@ -23,8 +23,10 @@ import (
 
 	"codebank.dev/bank/failpoints"
 	"codebank.dev/bank/intake"
+	"codebank.dev/bank/pix"
 	"codebank.dev/bank/postgres/ledgertest"
 	"codebank.dev/bank/vault"
+	"codebank.dev/native/await"
 	"codebank.dev/native/postgres/postgrestest"
 	"codebank.dev/platform/auditlog/heads"
 	"codebank.dev/platform/failpoint"
@@ -64,14 +66,14 @@ func newWorld(t *testing.T) *world {
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = database.Close(context.Background()) })
 	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(6, topic, watermarkTopic), kfake.SeedTopics(1, heads.Topic),
-		kfake.SeedTopics(6, commandTopic, resultTopic), kfake.SeedTopics(1, letterTopic))
+		kfake.SeedTopics(6, commandTopic, resultTopic, hubIn, hubOut), kfake.SeedTopics(1, letterTopic, hubLetters))
 	require.NoError(t, err)
 	t.Cleanup(cluster.Close)
 	registry := srfake.New()
 	t.Cleanup(registry.Close)
 	client, err := sr.NewClient(sr.URLs(registry.URL()))
 	require.NoError(t, err)
-	for folder, of := range map[string]string{"transactions": topic, "watermarks": watermarkTopic, "command-results": resultTopic} {
+	for folder, of := range map[string]string{"transactions": topic, "watermarks": watermarkTopic, "command-results": resultTopic, "pix-messages": hubOut} {
 		versions, err := schemas.Schemas(folder)
 		require.NoError(t, err)
 		for _, version := range versions {
@@ -138,10 +140,17 @@ func (w *world) expireLease() {
 // expireMembership ends the membership of killed banks in the group of those who read commands, at once.
 func (w *world) expireMembership() {
 	w.Helper()
-	described, err := kadm.NewClient(w.desk.client).DescribeGroups(w.Context(), intake.Reader("001"))
+	for _, group := range []string{intake.Reader("001"), pix.Reader("001")} {
+		w.expireGroup(group)
+	}
+}
+
+func (w *world) expireGroup(group string) {
+	w.Helper()
+	described, err := kadm.NewClient(w.desk.client).DescribeGroups(w.Context(), group)
 	require.NoError(w, err)
 	leave := kmsg.NewPtrLeaveGroupRequest()
-	leave.Group = intake.Reader("001")
+	leave.Group = group
 	for _, member := range described[leave.Group].Members {
 		gone := kmsg.NewLeaveGroupRequestMember()
 		gone.MemberID = member.MemberID
@@ -298,6 +307,9 @@ func killPoints() []string {
 	}
 	var settings []string
 	for _, point := range failpoints.All() {
+		if slices.Contains(pixPoints, point) {
+			continue
+		}
 		settings = append(settings, string(point))
 		for _, times := range more[point] {
 			settings = append(settings, string(point)+":"+times)
@@ -354,7 +366,7 @@ func (w *world) verify(p *process, c *shopper) {
 	require.Equal(w, []int64{0, 0, 0, 0}, w.sequences("account_id IS NULL"))
 	w.verifyWallets(p, c)
 	w.verifyCommands(p, c)
-	require.Eventually(w, func() bool {
+	await.Until(w, func() bool {
 		var waiting int
 		return w.database.QueryRow(w.Context(), "SELECT count(*) FROM outbox").Scan(&waiting) == nil && waiting == 0
 	}, time.Minute, 10*time.Millisecond, "events wait in the outbox")

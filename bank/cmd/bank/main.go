@@ -10,6 +10,7 @@
 //	services.go the use cases, served over gRPC and REST
 //	wiring.go   the database, the relay and the executor: start and stop
 //	commands.go the reader of the commands that come by the topic
+//	pix.go      payments between banks: the hub, the messages to it and from it
 //	metrics.go  the counters of executor, ledger and relay for Prometheus
 package main
 
@@ -26,8 +27,6 @@ import (
 	"codebank.dev/bank/vault"
 	"codebank.dev/platform/memory"
 	"codebank.dev/platform/serve"
-	"codebank.dev/schemas"
-	"google.golang.org/grpc"
 )
 
 func main() { serve.Main("bank", run) }
@@ -60,11 +59,16 @@ func run(ctx context.Context, args, environ []string, stdout io.Writer) error {
 		return err
 	}
 	defer relay.end()
+	payments, err := newPix(config, store, logger)
+	if err != nil {
+		return err
+	}
+	defer payments.close()
 	encoder := kafka.NewVersionEncoder(config.bankCode, config.eventVersion)
 	executor := ledger.New(ledger.Config{
 		Store: store, Encoder: encoder, Omit: encoder.Omit, Now: config.now,
 		Lanes: config.lanes, MaxBatch: config.maxBatch, QueueLength: config.queueLength,
-		ProducerVersion: version(), Committed: relay.notify,
+		ProducerVersion: version(), Committed: relay.notify, Sends: payments.wake,
 	})
 	defer closeExecutor(executor, logger)
 
@@ -73,24 +77,16 @@ func run(ctx context.Context, args, environ []string, stdout io.Writer) error {
 		return err
 	}
 	defer walls.Close()
-	settings := config.server.Config("bank", logger)
-	settings.Walls = walls
-	settings.Permissions, settings.Groups = rpc.Permissions(config.simulatedCash), rpc.Groups(config.acquirers, config.history)
-	settings.Localized, settings.Checks = rpc.Localized(), []serve.Check{{Name: "database", Run: store.Ready}}
-	if settings.OpenAPI, err = schemas.OpenAPI("bank.v1"); err != nil {
-		return err
-	}
 	customers := customer.New(store, config.now)
 	principals := rpc.NewPrincipals(rpc.PrincipalsConfig{History: config.history, Customers: customers})
-	settings.GRPCOptions = []grpc.ServerOption{grpc.ChainUnaryInterceptor(principals.Unary)}
-	server, err := serve.Listen(settings)
+	server, err := listen(config, walls, store, principals)
 	if err != nil {
 		return err
 	}
 	defer server.Close()
 	parts := services{config: config, executor: executor, directory: ledger.NewCachedDirectory(store), store: store, keys: keys,
 		customers: customers, principals: principals}
-	if err := parts.register(ctx, server); err != nil {
+	if err := parts.register(ctx, server, walls, payments); err != nil {
 		return err
 	}
 	endCommands, err := parts.takeCommands(server, walls, logger)

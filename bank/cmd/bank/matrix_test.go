@@ -4,7 +4,9 @@ import (
 	"context"
 	"testing"
 
+	"codebank.dev/bank/brcode"
 	"codebank.dev/platform/wallstest"
+	"codebank.dev/schemas/command"
 	bankv1 "codebank.dev/schemas/gen/bank/v1"
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
@@ -16,13 +18,16 @@ import (
 type estate struct {
 	*testing.T
 	customer, wallet, bobs string
-	card                   *bankv1.IssueCardResponse
+	// pix is a payment that came to Ada's wallet, and code one of its codes.
+	pix  string
+	code string
+	card *bankv1.IssueCardResponse
 	// operator and service are connections of those programs; ada and bob sign in.
 	operator, service, nobody *grpc.ClientConn
 	ada, bob                  func(context.Context) context.Context
 }
 
-func newEstate(t *testing.T, m *wallstest.Matrix) *estate {
+func newEstate(t *testing.T, m *wallstest.Matrix, h *hub) *estate {
 	t.Helper()
 	signed := func(user string) func(context.Context) context.Context {
 		text := m.Kit.Customer(t, user)
@@ -37,7 +42,39 @@ func newEstate(t *testing.T, m *wallstest.Matrix) *estate {
 	e.card, err = bankv1.NewCardServiceClient(e.operator).IssueCard(t.Context(), e.issue())
 	require.NoError(t, err)
 	e.wallet, e.bobs = e.open(e.customer, 100_000), e.open(m.Other, 100_000)
+	_, err = bankv1.NewPixServiceClient(e.operator).RegisterHolder(t.Context(), e.holder())
+	require.NoError(t, err)
+	e.code = e.newCode()
+	came := arriving(e.wallet)
+	e.pix = "pix/" + came.EndToEndID
+	h.say(came)
+	h.hears(command.PixConfirmed, came.EndToEndID)
 	return e
+}
+
+func (e *estate) holder() *bankv1.RegisterHolderRequest {
+	return &bankv1.RegisterHolderRequest{Customer: "customers/" + e.customer, FullName: "Ada Lovelace", Document: "52998224725"}
+}
+
+// newCode registers a key of the wallet and makes a code with it.
+func (e *estate) newCode() string {
+	service := bankv1.NewPixServiceClient(e.operator)
+	_, err := service.CreateKey(e.Context(), &bankv1.CreateKeyRequest{
+		RequestId: uuid.NewString(), Account: e.wallet, Kind: bankv1.PixKeyKind_PIX_KEY_KIND_RANDOM,
+	})
+	require.NoError(e, err)
+	created, err := service.CreatePixCode(e.Context(), &bankv1.CreatePixCodeRequest{
+		RequestId: uuid.NewString(), Account: e.wallet, Kind: bankv1.PixCodeKind_PIX_CODE_KIND_DYNAMIC, AmountMinor: 700, Currency: "BRL",
+	})
+	require.NoError(e, err)
+	return created.GetCode().GetName()
+}
+
+// brunasCode is a code of another bank.
+func (e *estate) brunasCode() string {
+	text, err := brcode.Make(&brcode.Code{Key: brunasKey, Name: "Bruna", City: "OLINDA", AmountMinor: 700, TxID: "invoice7"})
+	require.NoError(e, err)
+	return text
 }
 
 func (e *estate) link(user string) *bankv1.LinkCustomerRequest {
@@ -139,6 +176,52 @@ func (e *estate) cells(owner string) []cells {
 			return &bankv1.GetCustomerRequest{Name: "customers/" + e.customer}
 		}},
 
+		{bankv1.PixService_RegisterHolder_FullMethodName, "403 403", "403", "403", "200", func() proto.Message { return e.holder() }},
+		{bankv1.PixService_CreateKey_FullMethodName, "200 404", "403", "403", "200", func() proto.Message {
+			return &bankv1.CreateKeyRequest{RequestId: id(), Account: e.wallet, Kind: bankv1.PixKeyKind_PIX_KEY_KIND_RANDOM}
+		}},
+		{bankv1.PixService_ConfirmKey_FullMethodName, "200 404", "403", "403", "200", func() proto.Message {
+			return &bankv1.ConfirmKeyRequest{Account: e.wallet, Kind: bankv1.PixKeyKind_PIX_KEY_KIND_EMAIL, Key: "ada@example.com"}
+		}},
+		{bankv1.PixService_ListKeys_FullMethodName, "200 404", "403", "403", "200", func() proto.Message { return &bankv1.ListKeysRequest{Account: e.wallet} }},
+		{bankv1.PixService_DeleteKey_FullMethodName, "200 404", "403", "403", "200", func() proto.Message {
+			return &bankv1.DeleteKeyRequest{RequestId: id(), Account: e.wallet, Kind: bankv1.PixKeyKind_PIX_KEY_KIND_EMAIL, Key: "ada@example.com"}
+		}},
+		{bankv1.PixService_LookUpKey_FullMethodName, "200 404", "403", "403", "200", func() proto.Message {
+			return &bankv1.LookUpKeyRequest{Account: e.wallet, Key: brunasKey}
+		}},
+		{bankv1.PixService_CreateClaim_FullMethodName, "200 404", "403", "403", "200", func() proto.Message {
+			return &bankv1.CreateClaimRequest{RequestId: id(), Account: e.wallet, Kind: bankv1.PixKeyKind_PIX_KEY_KIND_EMAIL, Key: "bruna@example.com"}
+		}},
+		{bankv1.PixService_EndClaim_FullMethodName, "200 404", "403", "403", "200", func() proto.Message {
+			return &bankv1.EndClaimRequest{Name: claimOf("").GetName(), Account: e.wallet, End: bankv1.PixClaimEnd_PIX_CLAIM_END_CANCEL}
+		}},
+		{bankv1.PixService_ListClaims_FullMethodName, "200 404", "403", "403", "200", func() proto.Message { return &bankv1.ListClaimsRequest{Account: e.wallet} }},
+		{bankv1.PixService_CreatePixCode_FullMethodName, "200 404", "403", "403", "200", func() proto.Message {
+			return &bankv1.CreatePixCodeRequest{RequestId: id(), Account: e.wallet, Kind: bankv1.PixCodeKind_PIX_CODE_KIND_STATIC, Currency: "BRL"}
+		}},
+		{bankv1.PixService_GetPixCode_FullMethodName, "200 404", "403", "403", "200", func() proto.Message { return &bankv1.GetPixCodeRequest{Name: e.code} }},
+		{bankv1.PixService_ListPixCodes_FullMethodName, "200 404", "403", "403", "200", func() proto.Message {
+			return &bankv1.ListPixCodesRequest{Account: e.wallet}
+		}},
+		{bankv1.PixService_CancelPixCode_FullMethodName, "200 404", "403", "403", "200", func() proto.Message {
+			return &bankv1.CancelPixCodeRequest{Name: e.code}
+		}},
+		{bankv1.PixService_GetPixCodePicture_FullMethodName, "200 404", "403", "403", "200", func() proto.Message {
+			return &bankv1.GetPixCodePictureRequest{Name: e.code}
+		}},
+		{bankv1.PixService_ParsePixCode_FullMethodName, "200 404", "403", "403", "200", func() proto.Message {
+			return &bankv1.ParsePixCodeRequest{Account: e.wallet, Code: e.brunasCode()}
+		}},
+		{bankv1.PixService_SendPix_FullMethodName, "200 404", "403", "403", "200", func() proto.Message { return sendPix(e.wallet, id()) }},
+		{bankv1.PixService_GetPix_FullMethodName, "200 404", "403", "403", "200", func() proto.Message { return &bankv1.GetPixRequest{Name: e.pix} }},
+		{bankv1.PixService_ListPix_FullMethodName, "200 404", "403", "403", "200", func() proto.Message { return &bankv1.ListPixRequest{Account: e.wallet} }},
+		{bankv1.PixService_ReturnPix_FullMethodName, "200 404", "403", "403", "200", func() proto.Message {
+			return &bankv1.ReturnPixRequest{RequestId: id(), Name: e.pix, AmountMinor: 1}
+		}},
+		{bankv1.PixService_ResolvePix_FullMethodName, "403 403", "403", "403", "200", func() proto.Message { return &bankv1.ResolvePixRequest{Name: e.pix} }},
+		{bankv1.PixService_ReconcileKeys_FullMethodName, "403 403", "403", "403", "200", func() proto.Message { return &bankv1.ReconcileKeysRequest{} }},
+
 		{bankv1.PurchaseService_AuthorizePurchase_FullMethodName, "403 403", "200", "200", "200", func() proto.Message { return e.buy(false) }},
 		{bankv1.PurchaseService_AuthorizePurchases_FullMethodName, "403 403", "200", "200", "200", func() proto.Message {
 			return &bankv1.AuthorizePurchasesRequest{Purchases: []*bankv1.AuthorizePurchaseRequest{e.buy(false)}}
@@ -169,6 +252,9 @@ func (e *estate) cells(owner string) []cells {
 		}},
 		{bankv1.WalletService_Withdraw_FullMethodName, "403 403", "403", "200", "200", func() proto.Message {
 			return &bankv1.WithdrawRequest{RequestId: id(), Account: e.wallet, AmountMinor: 1, Currency: "BRL"}
+		}},
+		{bankv1.WalletService_PayOut_FullMethodName, "403 403", "200", "200", "200", func() proto.Message {
+			return &bankv1.PayOutRequest{RequestId: id(), Account: e.wallet, AmountMinor: 1, Currency: "BRL", Merchant: books}
 		}},
 		{bankv1.WalletService_Purchase_FullMethodName, "200 404", "403", "200", "200", func() proto.Message {
 			return &bankv1.PurchaseRequest{RequestId: id(), Account: e.wallet, AmountMinor: 1, Currency: "BRL", Merchant: books}
@@ -204,19 +290,22 @@ func TestWhoMayCallWhat(t *testing.T) {
 			t.Parallel()
 			w, kit := newWorld(t), wallstest.New(t)
 			kit.StartIdentity(t)
-			addresses := w.startBehind(kit, "--relay=false", "--operators=operator", flag)
+			w.kit = kit
+			h := newHub(w)
+			addresses := w.startBehind(kit, append(h.flags(), "--relay=false", "--operators=operator", flag)...)
 			matrix := wallstest.Matrix{
 				Kit: kit, GRPC: addresses.GRPC, HTTP: addresses.HTTP, Owner: uuid.NewString(), Other: uuid.NewString(),
 				Service: service, Unlisted: "panel", Operator: "operator",
 			}
-			for _, c := range newEstate(t, &matrix).cells(matrix.Owner) {
+			for _, c := range newEstate(t, &matrix, h).cells(matrix.Owner) {
 				ofService := c.acquirer
 				if service == "history" {
 					ofService = c.loader
 				}
 				matrix.Rows = append(matrix.Rows, c.row(ofService))
 			}
-			matrix.Run(t, bankv1.CardService_ServiceDesc, bankv1.CustomerService_ServiceDesc, bankv1.PurchaseService_ServiceDesc, bankv1.WalletService_ServiceDesc)
+			matrix.Run(t, bankv1.CardService_ServiceDesc, bankv1.CustomerService_ServiceDesc, bankv1.PixService_ServiceDesc, bankv1.PurchaseService_ServiceDesc,
+				bankv1.WalletService_ServiceDesc)
 		})
 	}
 }
@@ -224,8 +313,10 @@ func TestWhoMayCallWhat(t *testing.T) {
 // The holder and the bank each lift only their own block.
 func TestEachSideLiftsItsOwnBlock(t *testing.T) {
 	w, kit := newWorld(t), wallstest.New(t)
-	addresses := w.startBehind(kit, "--relay=false", "--operators=operator")
-	e := newEstate(t, &wallstest.Matrix{Kit: kit, GRPC: addresses.GRPC, Owner: uuid.NewString(), Other: uuid.NewString(), Service: "checkout", Operator: "operator"})
+	w.kit = kit
+	h := newHub(w)
+	addresses := w.startBehind(kit, append(h.flags(), "--relay=false", "--operators=operator")...)
+	e := newEstate(t, &wallstest.Matrix{Kit: kit, GRPC: addresses.GRPC, Owner: uuid.NewString(), Other: uuid.NewString(), Service: "checkout", Operator: "operator"}, h)
 	bank, holder := bankv1.NewCardServiceClient(e.operator), bankv1.NewCardServiceClient(e.nobody)
 	name := e.card.GetCard().GetName()
 	requireBlocked := func(byHolder, byBank bool) {

@@ -17,6 +17,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"codebank.dev/native/await"
 	bankv1 "codebank.dev/schemas/gen/bank/v1"
 )
 
@@ -233,7 +234,7 @@ func TestReplicasThatRaceAndAreKilledKeepEveryPromise(t *testing.T) {
 		r.crash(i % 2)
 	}
 	clients.Wait()
-	require.Eventually(t, func() bool { return r.count(`SELECT count(*) FROM open_holds`) == 0 }, time.Minute, 50*time.Millisecond, "holds end")
+	await.Until(t, func() bool { return r.count(`SELECT count(*) FROM open_holds`) == 0 }, time.Minute, 50*time.Millisecond, "holds end")
 	for _, id := range slices.Sorted(maps.Keys(r.answers)) {
 		for i := range 2 {
 			again, err := r.requests[id](t.Context(), r.conn(i))

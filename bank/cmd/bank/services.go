@@ -36,7 +36,7 @@ type services struct {
 }
 
 // register serves the contract of the bank over gRPC and REST.
-func (s *services) register(ctx context.Context, server *serve.Server) error {
+func (s *services) register(ctx context.Context, server *serve.Server, walls *serve.Walls, payments *pixParts) error {
 	principals := s.principals
 	s.ledger = principals.Audited(s.executor, server.Address)
 	holds := s.holds()
@@ -55,7 +55,11 @@ func (s *services) register(ctx context.Context, server *serve.Server) error {
 		return err
 	}
 	bankv1.RegisterWalletServiceServer(server, wallets)
-	return server.Gateway(ctx, bankv1.RegisterCustomerServiceHandler, bankv1.RegisterCardServiceHandler, bankv1.RegisterPurchaseServiceHandler, bankv1.RegisterWalletServiceHandler)
+	if err := s.servePix(server, walls, payments); err != nil {
+		return err
+	}
+	return server.Gateway(ctx, bankv1.RegisterCustomerServiceHandler, bankv1.RegisterCardServiceHandler, bankv1.RegisterPurchaseServiceHandler,
+		bankv1.RegisterWalletServiceHandler, bankv1.RegisterPixServiceHandler)
 }
 
 // beside adds the work beside the calls, and the metrics. relay is nil when this process does not publish.

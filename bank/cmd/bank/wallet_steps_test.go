@@ -11,6 +11,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"codebank.dev/native/await"
 	"codebank.dev/platform/fault"
 	bankv1 "codebank.dev/schemas/gen/bank/v1"
 )
@@ -125,7 +126,7 @@ func (w *world) verifyWallets(p *process, c *shopper) {
 	wallets := bankv1.NewWalletServiceClient(p.conn)
 	for name, want := range map[string]struct{ balance, events int64 }{"payer": {6_500, payerEvents}, "payee": {1_500, payeeEvents}} {
 		var last *bankv1.Account
-		require.Eventually(w, func() bool {
+		await.Until(w, func() bool {
 			read, err := wallets.GetBalance(w.Context(), &bankv1.GetBalanceRequest{Name: c.account(name)})
 			last = read.GetAccount()
 			return err == nil && last.GetBalanceMinor() == want.balance && last.GetHeldMinor() == 0 && last.GetSequence() == want.events

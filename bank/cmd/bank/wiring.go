@@ -16,8 +16,11 @@ import (
 	"codebank.dev/bank/ledger"
 	"codebank.dev/bank/outbox"
 	"codebank.dev/bank/postgres"
+	"codebank.dev/bank/rpc"
 	"codebank.dev/platform/auditlog/heads"
 	"codebank.dev/platform/serve"
+	"codebank.dev/schemas"
+	"google.golang.org/grpc"
 )
 
 // Intervals and limits of the work beside the calls.
@@ -56,6 +59,23 @@ func openStore(ctx context.Context, config *config) (*postgres.Store, error) {
 		URL: config.databaseURL, MaxConnections: max(config.lanes, 2*runtime.GOMAXPROCS(0)) + spareConnections,
 		BankCode: config.bankCode, Migrate: config.migrate, ApplicationName: "bank", Failpoint: config.failpoint,
 	})
+}
+
+// listen opens the listeners of the bank, behind its walls.
+func listen(config *config, walls *serve.Walls, store *postgres.Store, principals *rpc.Principals) (_ *serve.Server, err error) {
+	logger, err := config.server.Logger(os.Stderr)
+	if err != nil {
+		return nil, err
+	}
+	settings := config.server.Config("bank", logger)
+	settings.Walls = walls
+	settings.Permissions, settings.Groups = rpc.Permissions(config.simulatedCash), rpc.Groups(config.acquirers, config.history)
+	settings.Localized, settings.Checks = rpc.Localized(), []serve.Check{{Name: "database", Run: store.Ready}}
+	settings.GRPCOptions = []grpc.ServerOption{grpc.ChainUnaryInterceptor(principals.Unary)}
+	if settings.OpenAPI, err = schemas.OpenAPI("bank.v1"); err != nil {
+		return nil, err
+	}
+	return serve.Listen(settings)
 }
 
 // begin makes the server wait for the ledger. After that the relay publishes.

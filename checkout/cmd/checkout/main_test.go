@@ -19,6 +19,7 @@ import (
 	"codebank.dev/checkout/failpoints"
 	"codebank.dev/checkout/inmem"
 	"codebank.dev/checkout/postgres"
+	"codebank.dev/native/await"
 	native "codebank.dev/native/postgres"
 	"codebank.dev/native/postgres/postgrestest"
 	"codebank.dev/platform/database/databasetest"
@@ -188,7 +189,7 @@ func plantTokens(t *testing.T, kit *wallstest.Kit, p *process) (secrets []string
 	t.Helper()
 	const user = "5d1f4a1e-0c1a-4f0a-9a55-3f8f7b0f2a10"
 	good := kit.Customer(t, user)
-	require.Eventually(t, func() bool {
+	await.Until(t, func() bool {
 		_, err := p.client.PlaceOrder(wallstest.WithToken(t.Context(), good), request("r4"))
 		return err == nil
 	}, time.Minute, 20*time.Millisecond, "once it is known which sessions have ended")
@@ -234,6 +235,7 @@ func keysOf(t *testing.T, kit *wallstest.Kit, programs ...string) (lines []strin
 }
 
 func TestKilledAtAnyFailpointNothingIsLostOrDoubled(t *testing.T) {
+	t.Parallel()
 	for _, point := range failpoints.All() {
 		t.Run(string(point), func(t *testing.T) {
 			t.Parallel()
@@ -290,7 +292,7 @@ func killedAt(t *testing.T, point failpoint.Point) {
 
 	p := start(t, databaseURL, peer, impatient...)
 	place := func() (ended *checkoutv1.Order) {
-		require.Eventually(t, func() bool {
+		await.Until(t, func() bool {
 			answer, err := p.client.PlaceOrder(t.Context(), request("r1"))
 			ended = answer.GetOrder()
 			return err == nil && ended.GetState() != checkoutv1.OrderState_ORDER_STATE_PENDING
@@ -347,6 +349,7 @@ func moveLease(t *testing.T, databaseURL string) func(*bankv1.Purchase) *bankv1.
 // Orders of many callers share the batch after which the program dies. None of them is lost, and
 // none is charged twice.
 func TestKilledBetweenTheBatchesOfManyOrders(t *testing.T) {
+	t.Parallel()
 	for _, point := range []failpoint.Point{failpoints.OrderStored, failpoints.OrderChanged} {
 		t.Run(string(point), func(t *testing.T) {
 			t.Parallel()
@@ -378,7 +381,7 @@ func TestKilledBetweenTheBatchesOfManyOrders(t *testing.T) {
 
 			p := start(t, databaseURL, peer, impatient...)
 			approved := make(map[string]bool)
-			require.Eventually(t, func() bool {
+			await.Until(t, func() bool {
 				clear(approved)
 				place(p, func(order *checkoutv1.Order, err error) {
 					mutex.Lock()

@@ -6,10 +6,13 @@ import (
 
 	"codebank.dev/checkout/checkouttest"
 	"codebank.dev/checkout/failpoints"
+	"codebank.dev/native/await"
 	"codebank.dev/native/postgres/postgrestest"
+	"codebank.dev/platform/auditlog/table"
 	"codebank.dev/platform/failpoint"
 	"codebank.dev/platform/fault"
 	checkoutv1 "codebank.dev/schemas/gen/checkout/v1"
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 )
 
@@ -24,7 +27,7 @@ func refundOf(order string) *checkoutv1.RefundOrderRequest {
 // awaitRefund returns an order once none of its refunds is open.
 func awaitRefund(t *testing.T, p *process, order string) (ended *checkoutv1.Order) {
 	t.Helper()
-	require.Eventually(t, func() bool {
+	await.Until(t, func() bool {
 		answer, err := p.client.GetOrder(t.Context(), &checkoutv1.GetOrderRequest{Name: order})
 		ended = answer.GetOrder()
 		for _, refund := range ended.GetRefunds() {
@@ -68,7 +71,22 @@ func killedRefunding(t *testing.T, point failpoint.Point) {
 	for _, left := range bank.Kept() {
 		require.EqualValues(t, 900, left.Minor)
 	}
+	requireRecordOfRefund(t, databaseURL, again.GetRefund().GetName())
 	p.Interrupt(t)
+}
+
+// requireRecordOfRefund requires that the audit log has a refund once and nothing else, and that its chain is whole.
+func requireRecordOfRefund(t *testing.T, databaseURL, refund string) {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), databaseURL)
+	require.NoError(t, err)
+	defer func() { _ = conn.Close(t.Context()) }()
+	head, err := table.Verify(t.Context(), conn)
+	require.NoError(t, err)
+	require.EqualValues(t, 1, head.Sequence)
+	var act, what string
+	require.NoError(t, conn.QueryRow(t.Context(), "SELECT act, what FROM audit_log").Scan(&act, &what))
+	require.Equal(t, []string{"REFUND_ORDER", refund}, []string{act, what})
 }
 
 // The bank's own program gives back what checkout says, also when checkout dies before it knows.

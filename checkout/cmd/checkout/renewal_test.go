@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"codebank.dev/native/await"
 	"codebank.dev/native/postgres/postgrestest"
 	"codebank.dev/platform/fault"
 	"codebank.dev/platform/mtls"
@@ -51,26 +52,26 @@ func TestNoOrderFailsWhenConnectionsAndCertificatesEnd(t *testing.T) {
 			}
 		})
 	}
-	await := func(what string, done func() bool) {
-		require.Eventually(t, done, time.Minute, 10*time.Millisecond, what)
+	until := func(what string, done func() bool) {
+		await.Until(t, done, time.Minute, 10*time.Millisecond, what)
 	}
-	await("connections come and go", func() bool { return peer.Connections() >= 3 || t.Failed() })
+	until("connections come and go", func() bool { return peer.Connections() >= 3 || t.Failed() })
 	for round := 1; round <= 2; round++ {
 		for _, program := range []string{"checkout", "bank"} {
 			_, err := peer.Kit.Authority.Issue(mtls.ID{Bank: "001", Program: program}, authority.Options{})
 			require.NoError(t, err)
 		}
-		await("new certificates are read", func() bool {
+		until("new certificates are read", func() bool {
 			return strings.Count(p.Log(), "the files of TLS were read again") >= round || t.Failed()
 		})
 		before := peer.Connections()
-		await("and shown", func() bool { return peer.Connections() >= before+2 || t.Failed() })
+		until("and shown", func() bool { return peer.Connections() >= before+2 || t.Failed() })
 	}
 	restarting.Store(true)
 	peer.End()
 	peer.Serve(t, aging)
 	before := placed.Load()
-	await("orders are placed again", func() bool { return placed.Load() > before+50 || t.Failed() })
+	until("orders are placed again", func() bool { return placed.Load() > before+50 || t.Failed() })
 	enough.Store(true)
 	placing.Wait()
 

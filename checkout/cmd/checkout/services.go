@@ -28,7 +28,7 @@ type services struct {
 func newServices(store *postgres.Store, catalogue *product.Cache, orders *order.Service, address func(context.Context) netip.Addr) *services {
 	products, acts := &product.Service{Catalogue: catalogue}, &rpc.Acts{Address: address, Clock: clock.System{}}
 	return &services{
-		checkout:  &rpc.Server{Products: products, Orders: orders},
+		checkout:  &rpc.Server{Products: products, Orders: orders, Stores: store},
 		merchants: &rpc.MerchantServer{Merchants: &merchant.Service{Store: store, Random: rand.Reader}, Acts: acts},
 		catalogue: &rpc.CatalogueServer{Products: products, Editor: &product.Editor{Store: store, Random: rand.Reader}, Acts: acts},
 	}

@@ -8,6 +8,7 @@ import (
 	"codebank.dev/checkout"
 	"codebank.dev/checkout/bankrpc"
 	"codebank.dev/checkout/checkouttest"
+	"codebank.dev/native/await"
 	"codebank.dev/native/postgres/postgrestest"
 	bankv1 "codebank.dev/schemas/gen/bank/v1"
 	checkoutv1 "codebank.dev/schemas/gen/checkout/v1"
@@ -69,7 +70,7 @@ func TestOrdersLeftOpenByAnEarlierVersionEnd(t *testing.T) {
 	}
 
 	p := start(t, databaseURL, peer, "--reconcile-every=20ms")
-	require.Eventually(t, func() bool {
+	await.Until(t, func() bool {
 		var open int
 		err := conn.QueryRow(t.Context(), "SELECT count(*) FROM orders WHERE state = 1").Scan(&open)
 		return err == nil && open == 0
@@ -138,7 +139,7 @@ func TestAnOrderLeftOpenBeforeWallsEndsBehindThem(t *testing.T) {
 	bank.Start(t)
 	require.EqualValues(t, limit-2*price, bank.Available(t, account))
 	p := startAt(t, bank, databaseURL, "--reconcile-every=20ms")
-	require.Eventually(t, func() bool {
+	await.Until(t, func() bool {
 		var open int
 		err := conn.QueryRow(t.Context(), "SELECT count(*) FROM orders WHERE state = 1").Scan(&open)
 		return err == nil && open == 0
@@ -178,7 +179,8 @@ func withoutOwners(t *testing.T, databaseURL string) *pgx.Conn {
 	t.Cleanup(func() { _ = conn.Close(context.Background()) })
 	for _, statement := range []string{
 		"ALTER TABLE orders DROP COLUMN owner",
-		"DROP TABLE charges, charge_operations, charge_keys, charge_requests, merchant_sequences, charge_events, charge_outbox, charge_offsets CASCADE",
+		"DROP TABLE charges, charge_operations, charge_keys, charge_requests, merchant_sequences, charge_events, charge_outbox, charge_offsets, " +
+			"charge_feed, charge_statistics, charge_balances, webhook_endpoints, webhook_secrets, webhook_cursors, webhook_deliveries, webhook_attempts, charge_secrets CASCADE",
 		"DROP FUNCTION guard_charges, guard_charge_operations, guard_new_charge_operations, guard_charge_keys, guard_deleted_charge_keys, " +
 			"guard_charge_events, guard_unchanging CASCADE",
 		"DROP TABLE audit_log, audit_head, acts, merchant_secrets, merchant_members, merchants CASCADE",

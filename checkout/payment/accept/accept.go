@@ -1,8 +1,9 @@
-// Package accept is what merchants ask for: a charge, or a capture, a void or a refund of one. It is accepted without
+// Package accept is what merchants ask for: a charge, a capture, a void or a refund of one, or a payout. It is accepted without
 // a decision: it is stored together with a record for the processor, which is sent until it is answered. Card data
 // leaves this package sealed only.
 //
 //	accept.go       Service: charges and operations
+//	payout.go       payouts
 //	fingerprint.go  which requests are the same
 //	record.go       the records for the processor
 package accept
@@ -11,10 +12,13 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
+	"strings"
 	"time"
 
 	"codebank.dev/checkout/payment"
 	"codebank.dev/checkout/payment/seal"
+	"codebank.dev/platform/auditlog"
 	"codebank.dev/platform/fault"
 	"codebank.dev/platform/field"
 	"codebank.dev/platform/id"
@@ -26,9 +30,11 @@ import (
 // Producer is the name to which the gateway's keys belong.
 const Producer = "payment-gateway"
 
-// Config is what a Service works with. All fields but Wake and TraceID are required.
+// Config is what a Service works with. All fields but Wake, TraceID and Profile are required.
 type Config struct {
 	Store payment.Store
+	// Payouts keeps payouts; nil for a service that accepts none.
+	Payouts payment.Payouts
 	// Key makes the MACs of records. Its producer is Producer.
 	Key *command.Key
 	// Secret is the key of fingerprints, 32 bytes that all replicas share.
@@ -37,6 +43,9 @@ type Config struct {
 	Wake func()
 	// TraceID returns the trace of a call, 32 hexadecimal digits or empty.
 	TraceID func(context.Context) string
+	// Profile returns how a merchant is shown to the payer of a live charge; nil shows his slug. An error is
+	// fault.Unavailable.
+	Profile func(ctx context.Context, merchant string) (payment.Profile, error)
 	// Now is the clock.
 	Now func() time.Time
 }
@@ -60,6 +69,11 @@ func New(config Config) (*Service, error) {
 	if config.TraceID == nil {
 		config.TraceID = func(context.Context) string { return "" }
 	}
+	if config.Profile == nil {
+		config.Profile = func(_ context.Context, merchant string) (payment.Profile, error) {
+			return payment.Profile{Name: merchant}, nil
+		}
+	}
 	return &Service{config: config}, nil
 }
 
@@ -82,6 +96,9 @@ type OperationRequest struct {
 	Kind   payment.Kind
 	// AmountMinor is as payment.Charge.Accept takes it, in the charge's currency.
 	AmountMinor int64
+	// Audit returns the record of the audit log that is committed with the operation; nil for none. It is called with the
+	// operation's id.
+	Audit func(operation id.ID, at time.Time) auditlog.Record
 }
 
 // Charge accepts a charge of an owner. It is idempotent by owner and key: a repeat gets the charge word for word as
@@ -131,11 +148,16 @@ func (s *Service) Operate(ctx context.Context, owner payment.Owner, request *Ope
 	if err != nil {
 		return payment.Operation{}, false, err
 	}
-	stored, repeated, err := s.config.Store.AcceptOperation(ctx, &payment.OperationRequest{
+	asked := payment.OperationRequest{
 		Owner: owner, ID: name, Fingerprint: s.ofOperation(owner, request), Charge: request.Charge, Kind: request.Kind,
 		AmountMinor: request.AmountMinor, At: s.now(),
 		Record: func(c payment.Charge, o payment.Operation) (outbox.Row, error) { return s.operationRecord(ctx, &c, &o) },
-	})
+	}
+	if request.Audit != nil {
+		record := request.Audit(name, asked.At)
+		asked.Audit = &record
+	}
+	stored, repeated, err := s.config.Store.AcceptOperation(ctx, &asked)
 	if err != nil {
 		return payment.Operation{}, false, refusal(err)
 	}
@@ -159,18 +181,21 @@ func (r *ChargeRequest) check() error {
 var (
 	errCardTooLong = fault.Invalid("card", "The card data is too long.")
 	errPending     = fault.New(fault.FailedPrecondition, "CHARGE_PENDING", "The charge is not decided yet. Send the same request again in a moment.")
-	errState       = fault.New(fault.FailedPrecondition, "CHARGE_STATE", "A charge in this state allows no such request.")
 	errUnderWay    = fault.New(fault.FailedPrecondition, "OPERATION_UNDER_WAY", "A capture or a void of this charge is under way.")
 	errAmount      = fault.New(fault.FailedPrecondition, "CHARGE_AMOUNT", "The amount is more than the charge allows.").In("amount_minor")
 )
 
 // refusal returns what the rules say as a fault.
 func refusal(err error) error {
+	var in payment.StateError
+	if errors.As(err, &in) {
+		return fault.New(fault.FailedPrecondition, "CHARGE_STATE", fmt.Sprintf("A charge that is %s allows no such request.", strings.ToLower(in.State.String())))
+	}
 	for _, known := range []struct {
 		err error
 		is  *fault.Error
 	}{
-		{payment.ErrPending, errPending}, {payment.ErrState, errState}, {payment.ErrEnding, errUnderWay}, {payment.ErrAmount, errAmount},
+		{payment.ErrPending, errPending}, {payment.ErrEnding, errUnderWay}, {payment.ErrAmount, errAmount},
 	} {
 		if errors.Is(err, known.err) {
 			return known.is

@@ -24,6 +24,11 @@ func (s *Service) ofOperation(owner payment.Owner, r *OperationRequest) payment.
 	return s.fingerprint(owner, r.Kind.String(), r.Charge.String(), number(r.AmountMinor))
 }
 
+// ofPayout returns the fingerprint of a request for a payout.
+func (s *Service) ofPayout(owner payment.Owner, r *PayoutRequest) payment.Fingerprint {
+	return s.fingerprint(owner, "payout", number(r.AmountMinor), r.Currency.String())
+}
+
 func number(n int64) string { return strconv.FormatInt(n, 10) }
 
 // fingerprint is HMAC-SHA256 over the parts, each with its length before it.

@@ -7,6 +7,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"time"
 
 	"codebank.dev/checkout/payment"
 	"codebank.dev/platform/id"
@@ -15,10 +16,15 @@ import (
 
 // The ports that Store implements.
 var (
-	_ payment.Store = (*Store)(nil)
-	_ payment.Feed  = (*Store)(nil)
-	_ payment.Keys  = (*Store)(nil)
-	_ outbox.Store  = (*Store)(nil)
+	_ payment.Store   = (*Store)(nil)
+	_ payment.Payouts = (*Store)(nil)
+	_ payment.Feed    = (*Store)(nil)
+	_ payment.Figures = (*Store)(nil)
+	_ payment.Keys    = (*Store)(nil)
+	_ outbox.Store    = (*Store)(nil)
+
+	_ payment.Expiries     = (*Store)(nil)
+	_ payment.Publications = (*Store)(nil)
 )
 
 // accepted is what a request made.
@@ -36,6 +42,12 @@ type Store struct {
 	keys       map[id.ID][]byte
 	events     map[payment.Owner][]payment.Event
 	records    []*record
+	// askAgain is when the next question after the end of an authorization may be asked.
+	askAgain map[id.ID]time.Time
+	feeds    map[payment.Owner]*feed
+	payouts  map[id.ID]payment.Payout
+	// accounts are those that merchants are paid to.
+	accounts map[string]string
 }
 
 // New returns an empty Store.
@@ -43,6 +55,8 @@ func New() *Store {
 	return &Store{
 		charges: map[id.ID]payment.Charge{}, operations: map[id.ID]payment.Operation{}, requests: map[id.ID]accepted{},
 		keys: map[id.ID][]byte{}, events: map[payment.Owner][]payment.Event{},
+		feeds: map[payment.Owner]*feed{}, askAgain: map[id.ID]time.Time{},
+		payouts: map[id.ID]payment.Payout{}, accounts: map[string]string{},
 	}
 }
 
@@ -108,24 +122,32 @@ func (s *Store) Apply(_ context.Context, results []payment.Result) (applied []pa
 	defer s.mutex.Unlock()
 	for i := range results {
 		result := &results[i]
+		if !result.Payout.IsZero() {
+			if s.endPayout(result) {
+				applied = append(applied, *result)
+			}
+			continue
+		}
 		charge, known := s.charges[result.Charge]
 		operation := s.operations[result.Operation]
 		if !known || !result.Operation.IsZero() && operation.Charge != result.Charge {
 			continue
 		}
-		change, err := charge.Apply(operation, result)
+		s.forget(result.Request())
+		changes, err := charge.Apply(operation, result)
 		if err != nil {
-			continue // It is answered.
+			continue // It is answered, or the answer is that nothing has changed.
 		}
-		s.charges[result.Charge] = change.Charge
-		if result.Operation.IsZero() {
+		for i := range changes {
+			s.charges[result.Charge] = changes[i].Charge
+			if ended := &changes[i].Operation; !ended.ID.IsZero() {
+				s.operations[ended.ID] = *ended
+			}
+			s.happened(changes[i].Event)
+		}
+		if s.charges[result.Charge].State != payment.Pending {
 			delete(s.keys, result.Charge)
-			s.forget(result.Charge)
-		} else {
-			s.operations[result.Operation] = change.Operation
-			s.forget(result.Operation)
 		}
-		s.happened(change.Event)
 		applied = append(applied, *result)
 	}
 	return applied, nil
@@ -156,7 +178,8 @@ func (s *Store) Charges(_ context.Context, owner payment.Owner, page payment.Pag
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	for _, charge := range s.charges {
-		if charge.Owner() == owner && (page.State == 0 || page.State == charge.State) && isBehind(&charge, page.After) {
+		if charge.Owner() == owner && (page.State == 0 || page.State == charge.State) && isBehindPlace(charge.CreatedAt, charge.ID, page.Behind()) &&
+			!charge.CreatedAt.Before(page.From) {
 			found = append(found, charge)
 		}
 	}
@@ -166,30 +189,24 @@ func (s *Store) Charges(_ context.Context, owner payment.Owner, page payment.Pag
 	return found[:min(page.Size, len(found))], nil
 }
 
-func isBehind(charge *payment.Charge, place *payment.Place) bool {
+// isBehindPlace reports whether what was accepted at a time comes behind a place.
+func isBehindPlace(createdAt time.Time, of id.ID, place *payment.Place) bool {
 	if place == nil {
 		return true
 	}
-	at := charge.CreatedAt.UnixMicro()
-	return at < place.CreatedAtMicros || at == place.CreatedAtMicros && bytes.Compare(charge.ID[:], place.ID[:]) < 0
+	at := createdAt.UnixMicro()
+	return at < place.CreatedAtMicros || at == place.CreatedAtMicros && bytes.Compare(of[:], place.ID[:]) < 0
 }
 
-// Events implements payment.Feed.
-func (s *Store) Events(_ context.Context, owner payment.Owner, after int64, limit int) ([]payment.Event, error) {
+// KeysOf implements payment.Keys.
+func (s *Store) KeysOf(_ context.Context, charges []id.ID) (map[id.ID][]byte, error) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
-	events := s.events[owner]
-	from := min(max(after, 0), int64(len(events)))
-	return slices.Clone(events[from:min(from+int64(limit), int64(len(events)))]), nil
-}
-
-// Key implements payment.Keys.
-func (s *Store) Key(_ context.Context, charge id.ID) ([]byte, error) {
-	s.mutex.Lock()
-	defer s.mutex.Unlock()
-	key, there := s.keys[charge]
-	if !there {
-		return nil, payment.ErrNoKey
+	keys := make(map[id.ID][]byte, len(charges))
+	for _, charge := range charges {
+		if key, there := s.keys[charge]; there {
+			keys[charge] = bytes.Clone(key)
+		}
 	}
-	return bytes.Clone(key), nil
+	return keys, nil
 }

@@ -17,10 +17,17 @@ import (
 
 // Subject is a store under test, as the programs around it see it.
 type Subject struct {
-	Store   payment.Store
-	Feed    payment.Feed
-	Keys    payment.Keys
-	Records outbox.Store
+	Store    payment.Store
+	Feed     payment.Feed
+	Figures  payment.Figures
+	Keys     payment.Keys
+	Records  outbox.Store
+	Expiries payment.Expiries
+	// Publications are the events of Feed that others are told.
+	Publications payment.Publications
+	Payouts      payment.Payouts
+	// SetAccount says which account of the bank a merchant is paid to.
+	SetAccount func(t require.TestingT, merchant, account string)
 	// NewMerchant makes a merchant known, unless he is. Cafe and Other are known.
 	NewMerchant func(t require.TestingT, merchant string)
 }
@@ -92,6 +99,43 @@ func Refusal(charge, operation id.ID) payment.Result {
 	return payment.Result{Charge: charge, Operation: operation, Decision: payment.Decision{Rejection: rejection}, At: Start.Add(time.Second)}
 }
 
+// Lapse returns the acquirer's answer to the question whether the authorization of a charge has ended.
+func Lapse(charge id.ID, lapsed bool) payment.Result {
+	result := payment.Result{Charge: charge, Expiry: true, At: Start.Add(time.Second), Decision: payment.Decision{Approved: true, Lapsed: lapsed}}
+	if !lapsed {
+		result.Decision = payment.Decision{Rejection: payment.Rejection{Code: "12", Reason: "NOT_EXPIRED", Message: "not yet"}}
+	}
+	return result
+}
+
+// KeyOf returns the key of a charge; nil if it is decided.
+func KeyOf(ctx context.Context, t require.TestingT, keys payment.Keys, charge id.ID) []byte {
+	found, err := keys.KeysOf(ctx, []id.ID{charge})
+	require.NoError(t, err)
+	return found[charge]
+}
+
+// EventsOf returns the events of changes, as payment.Feed returns them.
+func EventsOf(changes []payment.Change, err error) ([]payment.Event, error) {
+	events := make([]payment.Event, len(changes))
+	for i := range changes {
+		events[i] = changes[i].Event
+	}
+	return events, err
+}
+
+// ask asks after the authorizations whose time is over.
+func (s *Subject) ask(ctx context.Context, t require.TestingT, now time.Time) (asked []id.ID) {
+	const all = 10_000
+	count, err := s.Expiries.AskExpiries(ctx, now, all, func(c payment.Charge) (outbox.Row, error) {
+		asked = append(asked, c.ID)
+		return record(payment.ExpiryID(c.ID)), nil
+	})
+	require.NoError(t, err)
+	require.Len(t, asked, count)
+	return asked
+}
+
 // accept accepts a new charge.
 func (s *Subject) accept(ctx context.Context, t require.TestingT, a *payment.Acceptance) payment.Charge {
 	stored, known, err := s.Store.AcceptCharge(ctx, a)
@@ -113,7 +157,7 @@ func (s *Subject) apply(ctx context.Context, t require.TestingT, changes bool, r
 
 // waiting returns the ids of the records that are not answered.
 func (s *Subject) waiting(ctx context.Context, t require.TestingT) (waiting []id.ID) {
-	const all = 1_000
+	const all = 10_000
 	rows, err := s.Records.Claim(ctx, all, 0)
 	require.NoError(t, err)
 	for i := range rows {

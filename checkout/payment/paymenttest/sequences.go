@@ -2,6 +2,7 @@ package paymenttest
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -21,7 +22,7 @@ func sequences(t *testing.T, s *Subject) {
 	rapid.Check(t, func(rt *rapid.T) {
 		rounds++
 		w := walk{Subject: s, ctx: t.Context(), t: rt, owner: payment.Owner{Merchant: "m" + strconv.Itoa(rounds), Mode: payment.Test},
-			charges: map[id.ID]payment.Charge{}, operations: map[id.ID]payment.Operation{}, owed: map[id.ID]bool{}}
+			charges: map[id.ID]payment.Charge{}, operations: map[id.ID]payment.Operation{}, owed: map[id.ID]bool{}, askedAt: map[id.ID]time.Time{}}
 		s.NewMerchant(rt, w.owner.Merchant)
 		for range rapid.IntRange(1, 25).Draw(rt, "steps") {
 			w.step()
@@ -42,14 +43,15 @@ type walk struct {
 	charges    map[id.ID]payment.Charge
 	operations map[id.ID]payment.Operation
 	owed       map[id.ID]bool // what is not answered
-	changes    int64
+	history    []payment.Change
+	askedAt    map[id.ID]time.Time
 	last       payment.Result
 	at         time.Duration
 }
 
 func (w *walk) step() {
 	w.at += time.Second
-	switch rapid.IntRange(0, 5).Draw(w.t, "step") {
+	switch rapid.IntRange(0, 6).Draw(w.t, "step") {
 	case 0:
 		w.charge()
 	case 1, 2:
@@ -58,6 +60,8 @@ func (w *walk) step() {
 		w.answer()
 	case 5:
 		w.repeat()
+	case 6:
+		w.expire()
 	}
 }
 
@@ -74,7 +78,7 @@ func (w *walk) charge() {
 	}
 	w.ids = append(w.ids, stored.ID)
 	w.charges[stored.ID], w.owed[stored.ID] = a.Charge, true
-	w.changes++
+	w.happened(payment.Change{Charge: a.Charge, Event: payment.EventOf(payment.ChargeAccepted, &a.Charge, id.ID{})})
 }
 
 func (w *walk) operation() {
@@ -82,7 +86,7 @@ func (w *walk) operation() {
 		return
 	}
 	charge := w.charges[rapid.SampledFrom(w.ids).Draw(w.t, "charge")]
-	key := "o" + strconv.FormatInt(w.changes, 10) + "-" + strconv.Itoa(len(w.asked))
+	key := "o" + strconv.Itoa(len(w.history)) + "-" + strconv.Itoa(len(w.asked))
 	kind := payment.Kind(rapid.IntRange(1, 3).Draw(w.t, "kind"))
 	request := Operation(w.t, &charge, key, Ask{kind, rapid.SampledFrom([]int64{0, 0, 1, 200, 500, 501}).Draw(w.t, "amount")})
 	request.At = Start.Add(w.at)
@@ -97,7 +101,13 @@ func (w *walk) operation() {
 	require.Equal(w.t, want, stored)
 	w.charges[charge.ID], w.operations[want.ID], w.owed[want.ID] = after, want, true
 	w.asked = append(w.asked, request)
-	w.changes++
+	w.happened(payment.Change{Charge: after, Operation: want, Event: payment.EventOf(payment.OperationAccepted, &after, want.ID)})
+}
+
+// happened notes a change of the model.
+func (w *walk) happened(change payment.Change) {
+	change.Event.Sequence = int64(len(w.history)) + 1
+	w.history = append(w.history, change)
 }
 
 // answer answers one charge or operation, decided or not.
@@ -114,9 +124,31 @@ func (w *walk) answer() {
 	result := Approval(charge, operation)
 	if rapid.Bool().Draw(w.t, "refused") {
 		result = Refusal(charge, operation)
+		result.Decision.Lapsed = !operation.IsZero() && rapid.Bool().Draw(w.t, "too late")
 	}
 	result.At = Start.Add(w.at - time.Minute)
 	w.apply1(result)
+}
+
+// expire asks after all authorizations, or answers such a question, asked or not.
+func (w *walk) expire() {
+	if len(w.ids) == 0 {
+		return
+	}
+	if rapid.Bool().Draw(w.t, "answer") {
+		w.apply1(Lapse(rapid.SampledFrom(w.ids).Draw(w.t, "expiring"), rapid.Bool().Draw(w.t, "lapsed")))
+		return
+	}
+	now := Start.Add(time.Hour + w.at)
+	asked := w.ask(w.ctx, w.t, now)
+	for charge, c := range w.charges {
+		before, again := w.askedAt[charge]
+		isDue := c.State == payment.Authorized && c.Ending == payment.NoOperation && (!again || now.Sub(before) >= payment.ExpiryRepeat)
+		require.Equal(w.t, isDue, slices.Contains(asked, charge))
+		if isDue {
+			w.askedAt[charge], w.owed[payment.ExpiryID(charge)] = now, true
+		}
+	}
 }
 
 // repeat sends what was sent before.
@@ -134,19 +166,17 @@ func (w *walk) repeat() {
 }
 
 func (w *walk) apply1(result payment.Result) {
-	change, refusal := w.charges[result.Charge].Apply(w.operations[result.Operation], &result)
+	changes, refusal := w.charges[result.Charge].Apply(w.operations[result.Operation], &result)
 	w.apply(w.ctx, w.t, refusal == nil, result)
 	w.last = result
-	if refusal != nil {
-		return
+	delete(w.owed, result.Request())
+	for i := range changes {
+		w.charges[result.Charge] = changes[i].Charge
+		if ended := changes[i].Operation; !ended.ID.IsZero() {
+			w.operations[ended.ID] = ended
+		}
+		w.happened(changes[i])
 	}
-	w.charges[result.Charge] = change.Charge
-	answered := result.Charge
-	if !result.Operation.IsZero() {
-		answered, w.operations[result.Operation] = result.Operation, change.Operation
-	}
-	delete(w.owed, answered)
-	w.changes++
 }
 
 // compare compares everything that can be read with the model.
@@ -158,13 +188,12 @@ func (w *walk) compare() {
 		for _, operation := range operations {
 			require.Equal(w.t, w.operations[operation.ID], operation)
 		}
-		_, err = w.Keys.Key(w.ctx, charge)
-		require.Equal(w.t, want.State == payment.Pending, err == nil)
+		require.Equal(w.t, want.State == payment.Pending, KeyOf(w.ctx, w.t, w.Keys, charge) != nil)
 	}
 	const all = 1_000
-	events, err := w.Feed.Events(w.ctx, w.owner, 0, all)
+	events, err := EventsOf(w.Feed.Changes(w.ctx, w.owner, 0, all))
 	require.NoError(w.t, err)
-	require.Len(w.t, events, int(w.changes))
+	require.Len(w.t, events, len(w.history))
 	versions := map[id.ID]int64{}
 	for i := range events {
 		e := &events[i]
@@ -176,11 +205,12 @@ func (w *walk) compare() {
 			require.Equal(w.t, c.ChangedAt, e.At)
 		}
 	}
+	w.compareFigures()
 	waiting := w.waiting(w.ctx, w.t)
 	for owed := range w.owed {
 		require.Contains(w.t, waiting, owed)
 	}
-	for _, id := range append(w.ids, w.ended()...) {
+	for _, id := range slices.Concat(w.ids, w.ended(), w.questions()) {
 		if !w.owed[id] {
 			require.NotContains(w.t, waiting, id)
 		}
@@ -195,4 +225,12 @@ func (w *walk) ended() (ended []id.ID) {
 		}
 	}
 	return ended
+}
+
+// questions returns the questions after the charges.
+func (w *walk) questions() (questions []id.ID) {
+	for charge := range w.charges {
+		questions = append(questions, payment.ExpiryID(charge))
+	}
+	return questions
 }

@@ -27,6 +27,13 @@ func TestStore(t *testing.T, empty func(testing.TB) Subject) {
 		"pages are complete and the newest come first":            pages,
 		"the events of an owner have no gaps, whoever comes when": gapless,
 		"answers that meet are applied once":                      meeting,
+		"figures are the owner's, and say what happened":          figures,
+		"movements come by pages and add up to the balance":       movements,
+		"an authorization is asked after when its time is over":   expires,
+		"events are claimed in their order until they are told":   announced,
+		"a payout takes from the balance until it fails":          paysOut,
+		"a payout goes to the owner's account, and is his":        payoutWalls,
+		"payouts that meet are never more than there is":          payoutsAtOnce,
 		"whatever happens, all views agree":                       func(t *testing.T, s *Subject) { sequences(t, s) },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -44,9 +51,7 @@ func acceptedOnce(t *testing.T, s *Subject) {
 	require.NoError(t, err)
 	require.Equal(t, stored, read)
 	require.Empty(t, operations)
-	key, err := s.Keys.Key(ctx, stored.ID)
-	require.NoError(t, err)
-	require.Equal(t, a.Key, key)
+	require.Equal(t, a.Key, KeyOf(ctx, t, s.Keys, stored.ID))
 
 	again := *a
 	again.Charge.CreatedAt, again.Key = Start.Add(time.Hour), make([]byte, len(a.Key))
@@ -55,9 +60,7 @@ func acceptedOnce(t *testing.T, s *Subject) {
 	require.True(t, known)
 	require.Equal(t, stored, repeated)
 	require.Equal(t, []id.ID{stored.ID}, s.waiting(ctx, t))
-	key, err = s.Keys.Key(ctx, stored.ID)
-	require.NoError(t, err)
-	require.Equal(t, a.Key, key, "a repeat stores no key")
+	require.Equal(t, a.Key, KeyOf(ctx, t, s.Keys, stored.ID), "a repeat stores no key")
 
 	s.apply(ctx, t, true, Approval(stored.ID, id.ID{}))
 	repeated, known, err = s.Store.AcceptCharge(ctx, a)
@@ -102,7 +105,7 @@ func manyCalls(t *testing.T, s *Subject) {
 	charges, err := s.Store.Charges(t.Context(), Cafe, payment.Page{Size: callers})
 	require.NoError(t, err)
 	require.Equal(t, []payment.Charge{want}, charges)
-	events, err := s.Feed.Events(t.Context(), Cafe, 0, callers)
+	events, err := EventsOf(s.Feed.Changes(t.Context(), Cafe, 0, callers))
 	require.NoError(t, err)
 	require.Len(t, events, 1)
 }
@@ -142,12 +145,13 @@ func decided(t *testing.T, s *Subject) {
 		require.NoError(t, err)
 		require.Equal(t, state, read.State)
 		require.Equal(t, int64(2), read.Version)
-		_, err = s.Keys.Key(ctx, charge)
-		require.ErrorIs(t, err, payment.ErrNoKey)
+		require.Nil(t, KeyOf(ctx, t, s.Keys, charge))
 	}
-	_, err := s.Keys.Key(ctx, open.ID)
-	require.NoError(t, err)
 	require.Equal(t, []id.ID{open.ID}, s.waiting(ctx, t))
+	keys, err := s.Keys.KeysOf(ctx, []id.ID{open.ID, approved.ID, {9}})
+	require.NoError(t, err)
+	require.Len(t, keys, 1)
+	require.Len(t, keys[open.ID], 32)
 	s.apply(ctx, t, true, Approval(open.ID, id.ID{}))
 	read, _, err := s.Store.Charge(ctx, Cafe, open.ID)
 	require.NoError(t, err)
@@ -212,7 +216,7 @@ func walls(t *testing.T, s *Subject) {
 		charges, err := s.Store.Charges(ctx, owner, payment.Page{Size: 10})
 		require.NoError(t, err)
 		require.Empty(t, charges)
-		events, err := s.Feed.Events(ctx, owner, 0, 10)
+		events, err := EventsOf(s.Feed.Changes(ctx, owner, 0, 10))
 		require.NoError(t, err)
 		require.Empty(t, events)
 	}
@@ -230,8 +234,18 @@ func pages(t *testing.T, s *Subject) {
 			s.apply(ctx, t, true, Refusal(a.Charge.ID, id.ID{}))
 		}
 	}
-	for state, want := range map[payment.State]int{0: charges, payment.Rejected: 9, payment.Pending: 16, payment.Voided: 0} {
-		page := payment.Page{State: state, Size: size}
+	at := func(seconds int) time.Time { return Start.Add(time.Duration(seconds) * time.Second) }
+	for _, rule := range []struct {
+		page payment.Page
+		want int
+	}{
+		{payment.Page{}, charges}, {payment.Page{State: payment.Rejected}, 9}, {payment.Page{State: payment.Pending}, 16}, {payment.Page{State: payment.Voided}, 0},
+		{payment.Page{From: at(1)}, 20}, {payment.Page{To: at(1)}, 5}, {payment.Page{From: at(1), To: at(3)}, 10}, {payment.Page{From: at(3), To: at(1)}, 0},
+		{payment.Page{From: at(1), To: at(2), State: payment.Rejected}, 2}, {payment.Page{From: at(9)}, 0}, {payment.Page{To: at(-1)}, 0},
+		{payment.Page{From: at(4).Add(time.Millisecond)}, 0}, {payment.Page{To: at(0).Add(time.Millisecond)}, 5},
+	} {
+		page, want := rule.page, rule.want
+		page.Size = size
 		seen := map[id.ID]bool{}
 		for {
 			found, err := s.Store.Charges(ctx, Cafe, page)
@@ -274,7 +288,7 @@ func gapless(t *testing.T, s *Subject) {
 	for _, owner := range []payment.Owner{Cafe, Other, OtherMode} {
 		after := int64(0)
 		for {
-			events, err := s.Feed.Events(t.Context(), owner, after, 3)
+			events, err := EventsOf(s.Feed.Changes(t.Context(), owner, after, 3))
 			require.NoError(t, err)
 			for i := range events {
 				after++
@@ -313,7 +327,7 @@ func meeting(t *testing.T, s *Subject) {
 	group.Wait()
 	require.ElementsMatch(t, []int{charges, 0, 0, 0}, counts)
 	for _, owner := range []payment.Owner{Cafe, Other} {
-		events, err := s.Feed.Events(t.Context(), owner, 0, 10*charges)
+		events, err := EventsOf(s.Feed.Changes(t.Context(), owner, 0, 10*charges))
 		require.NoError(t, err)
 		require.Len(t, events, charges)
 	}

@@ -1,13 +1,14 @@
 package postgres
 
 import (
+	"bytes"
 	"context"
-	"errors"
 	"log/slog"
 
 	"github.com/jackc/pgx/v5"
 
 	"codebank.dev/checkout/payment"
+	"codebank.dev/platform/consumer/offsets"
 	"codebank.dev/platform/database"
 	"codebank.dev/platform/failpoint"
 	"codebank.dev/platform/id"
@@ -48,13 +49,20 @@ func (k *Keys) Prepare(ctx context.Context, logger *slog.Logger, schema database
 }
 
 // Offsets returns how far the charges were read.
-func (k *Keys) Offsets() *Offsets { return &Offsets{pool: k.pool, failpoint: k.failpoint} }
+func (k *Keys) Offsets() *offsets.Store { return offsetsIn(k.pool, k.failpoint) }
 
-// Key implements payment.Keys.
-func (k *Keys) Key(ctx context.Context, charge id.ID) (key []byte, err error) {
-	err = k.pool.QueryRow(ctx, "SELECT key FROM charge_keys WHERE charge_id = $1", [16]byte(charge)).Scan(&key)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return nil, payment.ErrNoKey
+// KeysOf implements payment.Keys.
+func (k *Keys) KeysOf(ctx context.Context, charges []id.ID) (map[id.ID][]byte, error) {
+	keys := make(map[id.ID][]byte, len(charges))
+	rows, err := k.pool.Query(ctx, "SELECT charge_id, key FROM charge_keys WHERE charge_id = ANY($1)", uuids(charges))
+	if err != nil {
+		return nil, translate(err)
 	}
-	return key, translate(err)
+	var charge id.ID
+	var key []byte
+	_, err = pgx.ForEachRow(rows, []any{(*[16]byte)(&charge), &key}, func() error {
+		keys[charge] = bytes.Clone(key)
+		return nil
+	})
+	return keys, translate(err)
 }

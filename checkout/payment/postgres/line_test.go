@@ -20,6 +20,7 @@ import (
 	"codebank.dev/checkout/payment/paymenttest"
 	"codebank.dev/checkout/payment/processor"
 	"codebank.dev/checkout/payment/results"
+	"codebank.dev/native/await"
 	"codebank.dev/platform/consumer"
 	"codebank.dev/platform/field"
 	"codebank.dev/platform/money"
@@ -109,7 +110,7 @@ func (l *line) charge(t *testing.T, name string, count int) {
 func (l *line) awaitDecided(t *testing.T) []payment.Charge {
 	t.Helper()
 	const all = 1_000
-	require.Eventually(t, func() bool {
+	await.Until(t, func() bool {
 		pending, err := l.store.Charges(t.Context(), paymenttest.Cafe, payment.Page{State: payment.Pending, Size: all})
 		return err == nil && len(pending) == 0
 	}, time.Minute, 20*time.Millisecond)
@@ -142,7 +143,7 @@ func TestWhatIsAcceptedIsDecidedThroughTheTopics(t *testing.T) {
 	}
 	decided := l.results.Stats()
 	require.Equal(t, results.Stats{Approved: decided.Approved, Rejected: 2*each - decided.Approved}, decided, "each answer counts once")
-	events, err := l.store.Events(t.Context(), paymenttest.Cafe, 0, 10*each)
+	events, err := paymenttest.EventsOf(l.store.Changes(t.Context(), paymenttest.Cafe, 0, 10*each))
 	require.NoError(t, err)
 	require.Len(t, events, 4*each)
 }

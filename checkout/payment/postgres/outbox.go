@@ -92,3 +92,16 @@ func (s *Store) Again(ctx context.Context, rows []id.ID, after time.Duration) er
 	s.failpoint.After(err, failpoints.ChargeRecordsReleased)
 	return translate(err)
 }
+
+// Backlog returns how many requests are not answered, and since when the oldest of them waits; the zero time if there
+// is none.
+func (s *Store) Backlog(ctx context.Context) (waiting int64, oldest time.Time, err error) {
+	var since *time.Time
+	err = s.as(ctx, everybody, func(batch *pgx.Batch) {
+		batch.Queue("SELECT count(*), min(created_at) FROM charge_outbox").QueryRow(func(row pgx.Row) error { return row.Scan(&waiting, &since) })
+	})
+	if since != nil {
+		oldest = *since
+	}
+	return waiting, oldest, translate(err)
+}

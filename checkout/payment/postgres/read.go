@@ -17,11 +17,9 @@ const (
 	selectOperation = "SELECT " + operationColumns + ` FROM charge_operations o JOIN charges c ON c.id = o.charge_id
 		WHERE o.id = $1 AND o.merchant = $2 AND o.mode = $3`
 	page = "SELECT " + columns + ` FROM charges
-		WHERE merchant = $1 AND mode = $2 AND (created_at, id) < ($3, $4) ORDER BY created_at DESC, id DESC LIMIT $5`
+		WHERE merchant = $1 AND mode = $2 AND (created_at, id) < ($3, $4) AND created_at >= $6 ORDER BY created_at DESC, id DESC LIMIT $5`
 	pageOfState = "SELECT " + columns + ` FROM charges
-		WHERE merchant = $1 AND mode = $2 AND (created_at, id) < ($3, $4) AND state = $6 ORDER BY created_at DESC, id DESC LIMIT $5`
-	selectEvents = `SELECT merchant, mode, sequence, kind, charge_id, operation_id, version, state, captured_minor, refunded_minor, at
-		FROM charge_events WHERE merchant = $1 AND mode = $2 AND sequence > $3 ORDER BY sequence LIMIT $4`
+		WHERE merchant = $1 AND mode = $2 AND (created_at, id) < ($3, $4) AND created_at >= $6 AND state = $7 ORDER BY created_at DESC, id DESC LIMIT $5`
 )
 
 // farFuture is microseconds since 1970 in the year 9999, behind every charge.
@@ -61,12 +59,9 @@ func (s *Store) operation(ctx context.Context, owner payment.Owner, operation id
 
 // Charges implements payment.Store.
 func (s *Store) Charges(ctx context.Context, owner payment.Owner, wanted payment.Page) (found []payment.Charge, err error) {
-	place := payment.Place{CreatedAtMicros: farFuture}
-	if wanted.After != nil {
-		place = *wanted.After
-	}
+	place := beginningOf(&wanted)
 	sql := page
-	args := []any{owner.Merchant, int16(owner.Mode), time.UnixMicro(place.CreatedAtMicros), [16]byte(place.ID), wanted.Size}
+	args := []any{owner.Merchant, int16(owner.Mode), time.UnixMicro(place.CreatedAtMicros), [16]byte(place.ID), wanted.Size, wanted.From}
 	if wanted.State != 0 {
 		sql, args = pageOfState, append(args, int16(wanted.State))
 	}
@@ -74,23 +69,12 @@ func (s *Store) Charges(ctx context.Context, owner payment.Owner, wanted payment
 	return found, translate(err)
 }
 
-// Events implements payment.Feed.
-func (s *Store) Events(ctx context.Context, owner payment.Owner, after int64, limit int) (found []payment.Event, err error) {
-	err = s.as(ctx, readerOf(owner), func(batch *pgx.Batch) {
-		batch.Queue(selectEvents, owner.Merchant, int16(owner.Mode), after, limit).Query(into(scanEvent, &found))
-	})
-	return found, translate(err)
-}
-
-func scanEvent(row pgx.CollectableRow) (e payment.Event, err error) {
-	var operation *[16]byte
-	err = row.Scan(&e.Merchant, &e.Mode, &e.Sequence, &e.Kind, (*[16]byte)(&e.Charge), &operation, &e.Version, &e.State, &e.Captured,
-		&e.Refunded, &e.At)
-	if operation != nil {
-		e.Operation = *operation
+// beginningOf returns the place behind which a page begins.
+func beginningOf(page *payment.Page) payment.Place {
+	if begin := page.Behind(); begin != nil {
+		return *begin
 	}
-	e.At = e.At.UTC()
-	return e, err
+	return payment.Place{CreatedAtMicros: farFuture}
 }
 
 // into collects the rows of a query.

@@ -5,14 +5,20 @@
 //	store.go    the pool, and the fault of an error
 //	accept.go   payment.Store: what is accepted, once for each request
 //	apply.go    payment.Store: the acquirer's answers
-//	read.go     payment.Store: one charge, pages of charges; payment.Feed
+//	read.go     payment.Store: one charge, pages of charges
+//	feed.go     payment.Feed
+//	figures.go  payment.Figures
+//	payouts.go  payment.Payouts
+//	expiries.go payment.Expiries: authorizations whose time is over
 //	row.go      charges and operations as rows
 //	outbox.go   outbox.Store: the records of what is not answered
+//	announce.go payment.Publications: the events that others are told
 //	offsets.go  how far topics were read
+//	profiles.go how merchants are shown to payers
 //	keys.go     payment.Keys, for the processor
 //
-// Locks are taken in one order: charges by their ids, then merchants' sequences, then rows of the outbox by their
-// ids. A claim skips what is locked.
+// Locks are taken in one order: charges by their ids, payouts by theirs, rows of the outbox by theirs, then merchants'
+// sequences, and last their balances. A payout locks a balance before it stores what is new. A claim skips what is locked.
 package postgres
 
 import (
@@ -32,9 +38,13 @@ import (
 
 // The ports that Store implements.
 var (
-	_ payment.Store = (*Store)(nil)
-	_ payment.Feed  = (*Store)(nil)
-	_ outbox.Store  = (*Store)(nil)
+	_ payment.Store   = (*Store)(nil)
+	_ payment.Feed    = (*Store)(nil)
+	_ payment.Payouts = (*Store)(nil)
+	_ outbox.Store    = (*Store)(nil)
+
+	_ payment.Expiries     = (*Store)(nil)
+	_ payment.Publications = (*Store)(nil)
 )
 
 // settings hold for every connection. A transaction here waits only for the database, so one that lasts longer
@@ -55,6 +65,8 @@ var needs = database.Needs{
 	"charges": "SELECT INSERT UPDATE", "charge_operations": "SELECT INSERT UPDATE", "charge_keys": "SELECT INSERT DELETE",
 	"charge_requests": "SELECT INSERT", "merchant_sequences": "SELECT INSERT UPDATE", "charge_events": "SELECT INSERT",
 	"charge_outbox": "SELECT INSERT UPDATE DELETE", "charge_offsets": "SELECT INSERT UPDATE",
+	"charge_statistics": "SELECT INSERT UPDATE", "charge_balances": "SELECT INSERT UPDATE",
+	"charge_feed": "SELECT INSERT UPDATE", "payouts": "SELECT INSERT UPDATE", "merchants": "SELECT",
 }
 
 // connectTimeout is short, because a merchant waits for an answer.
@@ -128,3 +140,33 @@ func (s *Store) as(ctx context.Context, reader string, queue func(*pgx.Batch)) e
 	queue(batch)
 	return s.pool.SendBatch(ctx, batch).Close()
 }
+
+// transact runs what read adds, then what write adds, in one transaction of two round trips: begin and commit travel
+// with them. So what write locks is locked for its own statements and the commit only.
+func (s *Store) transact(ctx context.Context, read, write func(*pgx.Batch)) error {
+	conn, err := s.pool.Acquire(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Release() // It closes a connection that is still within a transaction.
+	for i, queue := range []func(*pgx.Batch){read, write} {
+		batch := &pgx.Batch{}
+		if i == 0 {
+			batch.Queue("begin")
+		}
+		queue(batch)
+		if i == 1 {
+			batch.Queue("commit")
+		}
+		if err := conn.SendBatch(ctx, batch).Close(); err != nil {
+			if conn.Conn().PgConn().TxStatus() != idle {
+				_, _ = conn.Exec(ctx, "rollback") // If it fails, the connection is closed.
+			}
+			return err
+		}
+	}
+	return nil
+}
+
+// idle is the status of a connection without a transaction.
+const idle = 'I'

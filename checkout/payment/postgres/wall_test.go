@@ -49,6 +49,8 @@ func live(t *testing.T, o *opened) lives {
 func TestTheDatabaseRepeatsTheRules(t *testing.T) {
 	o := open(t)
 	l := live(t, o)
+	payout, _, err := o.store.AcceptPayout(t.Context(), paymenttest.Payout(t, paymenttest.Cafe, "payout", 100))
+	require.NoError(t, err)
 	const update = "UPDATE charges SET version = version + 1, changed_at = now() + interval '30 years', "
 	const approve = update + "state = 4, captured_minor = 500, decided_at = now()"
 	for _, rule := range []struct {
@@ -76,6 +78,10 @@ func TestTheDatabaseRepeatsTheRules(t *testing.T) {
 		{"what is reserved is not given back", update + "refunded_minor = 1 WHERE id = $1", l.refunding},
 		{"what was given back stays so", update + "refunded_minor = -1 WHERE id = $1", l.approved},
 		{"what was captured stays so", update + "captured_minor = 400 WHERE id = $1", l.approved},
+		{"a purchase is of a live charge", update + "purchase = 'purchases/00000000-0000-4000-8000-000000000001' WHERE id = $1", l.authorized},
+		{"an authorization is asked after", update + "expiry_due_at = NULL WHERE id = $1", l.authorized},
+		{"only an authorization is asked after", "UPDATE charges SET expiry_due_at = now() WHERE id = $1", l.approved},
+		{"nothing changes with the time to ask", "UPDATE charges SET expiry_due_at = now(), ending = 1 WHERE id = $1", l.authorized},
 		{"an operation ends once", "UPDATE charge_operations SET amount_minor = 1 WHERE id = $1", l.refund},
 		{"a refused operation has a reason", "UPDATE charge_operations SET outcome = 3, ended_at = now() WHERE id = $1", l.refund},
 		{"an operation is not deleted", "DELETE FROM charge_operations WHERE id = $1", l.refund},
@@ -87,6 +93,16 @@ func TestTheDatabaseRepeatsTheRules(t *testing.T) {
 			FROM charge_events e WHERE charge_id = $1 AND version = 1`, l.pending},
 		{"events do not change", "UPDATE charge_events SET state = 1 WHERE charge_id = $1", l.approved},
 		{"events are not deleted", "DELETE FROM charge_events WHERE charge_id = $1", l.approved},
+		{"what was published is an event", `INSERT INTO charge_feed SELECT merchant, mode, 1000, now() FROM charges WHERE id = $1`, l.approved},
+		{"a payout begins undecided", `INSERT INTO payouts SELECT (json_populate_record(p, '{"id": "00000000-0000-4000-8000-000000000001", "state": 2,
+			"ended_at": "2031-01-01"}')).* FROM payouts p WHERE id = $1`, payout.ID},
+		{"a payout has a time to end", "UPDATE payouts SET state = 2 WHERE id = $1", payout.ID},
+		{"a payout that failed has a reason", "UPDATE payouts SET state = 3, ended_at = created_at WHERE id = $1", payout.ID},
+		{"a payout keeps its amount", "UPDATE payouts SET state = 2, ended_at = created_at, amount_minor = 200 WHERE id = $1", payout.ID},
+		{"a payout keeps its account", "UPDATE payouts SET account = 'accounts/00000000-0000-4000-8000-000000000001' WHERE id = $1", payout.ID},
+		{"a payout is not deleted", "DELETE FROM payouts WHERE id = $1", payout.ID},
+		{"no more is paid out than there is", "UPDATE charge_balances SET paying_out_minor = captured_minor + 1 WHERE merchant = (SELECT merchant FROM payouts WHERE id = $1)", payout.ID},
+		{"no more is paid than there is", "UPDATE charge_balances SET paid_out_minor = captured_minor + 1 WHERE merchant = (SELECT merchant FROM payouts WHERE id = $1)", payout.ID},
 		{"requests are not forgotten", "DELETE FROM charge_requests WHERE id = $1", l.approved},
 	} {
 		_, err := o.conn.Exec(t.Context(), rule.sql, [16]byte(rule.id))
@@ -102,13 +118,13 @@ func TestEachProgramHasItsRights(t *testing.T) {
 	gateway := []string{
 		"SELECT key FROM charge_keys", "SELECT * FROM charge_keys", "UPDATE charge_keys SET key = ''", "DELETE FROM charges", "UPDATE charges SET amount_minor = 1",
 		"DELETE FROM charge_events", "UPDATE charge_events SET state = 1", "UPDATE charge_requests SET fingerprint = ''", "DELETE FROM charge_requests",
-		"UPDATE charge_outbox SET body = ''", "SELECT * FROM orders", "ALTER TABLE charges DISABLE TRIGGER ALL", "TRUNCATE charges",
+		"UPDATE charge_outbox SET body = ''", "DELETE FROM charge_statistics", "UPDATE charge_statistics SET hour = now()", "DELETE FROM charge_balances", "DELETE FROM charge_feed", "UPDATE charge_feed SET merchant = ''", "DELETE FROM payouts", "UPDATE payouts SET amount_minor = 1", "UPDATE payouts SET account = ''", "UPDATE merchants SET settlement_account = ''", "SELECT * FROM orders", "ALTER TABLE charges DISABLE TRIGGER ALL", "TRUNCATE charges",
 	}
 	processor := []string{
 		"SELECT * FROM charges", "SELECT * FROM charge_operations", "SELECT * FROM charge_outbox", "SELECT * FROM charge_requests", "SELECT * FROM charge_events",
-		"SELECT * FROM secrets", "DELETE FROM charge_keys", "UPDATE charge_keys SET key = ''", "INSERT INTO charge_keys VALUES (gen_random_uuid(), '')",
+		"SELECT * FROM charge_feed", "SELECT * FROM payouts", "SELECT * FROM secrets", "DELETE FROM charge_keys", "UPDATE charge_keys SET key = ''", "INSERT INTO charge_keys VALUES (gen_random_uuid(), '')",
 	}
-	shop := []string{"SELECT * FROM charges", "SELECT * FROM charge_keys", "SELECT * FROM charge_outbox"}
+	shop := []string{"SELECT * FROM charges", "SELECT * FROM payouts", "SELECT * FROM charge_keys", "SELECT * FROM charge_outbox"}
 	for role, statements := range map[string][]string{
 		checkout.PaymentGatewayRole: gateway, checkout.PaymentProcessorRole: processor, checkout.ServiceRole: shop,
 	} {
@@ -129,7 +145,7 @@ func TestAReaderSeesHisOwnRows(t *testing.T) {
 	conn, err := pgx.Connect(t.Context(), databasetest.As(t, o.url, checkout.PaymentGatewayRole))
 	require.NoError(t, err)
 	defer conn.Close(context.Background())
-	for _, table := range []string{"charges", "charge_operations", "charge_requests", "charge_events"} {
+	for _, table := range []string{"charges", "charge_operations", "charge_requests", "charge_events", "charge_statistics", "charge_balances"} {
 		for reader, sees := range map[string]bool{"": false, "livraria/1": false, "cafe/2": false, "cafe": false, "cafe/1": true, "*": true} {
 			_, err := conn.Exec(t.Context(), "SELECT set_config('codebank.reader', $1, false)", reader)
 			require.NoError(t, err)

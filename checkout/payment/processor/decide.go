@@ -2,67 +2,82 @@ package processor
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"codebank.dev/checkout/payment"
 	"codebank.dev/checkout/payment/seal"
 	"codebank.dev/checkout/sandbox"
-	"codebank.dev/platform/consumer"
+	"codebank.dev/platform/field"
 	"codebank.dev/schemas/command"
 )
 
 // authorizationLife is how long money that is only set aside stays so, in test mode.
 const authorizationLife = 7 * 24 * time.Hour
 
-// liveUnavailable rejects whatever is asked for in live mode: no acquirer is connected yet. 91 is ISO 8583's code for
-// an acquirer that is not there.
-var liveUnavailable = payment.Rejection{Code: "91", Reason: "LIVE_MODE_UNAVAILABLE", Message: "live charges are not available yet"}
-
-// decide returns the answer to a request. Result and letter are nil if there is no answer to give: the charge was
-// decided before, or the simulated acquirer does not answer this try.
-func (h *Handler) decide(ctx context.Context, r *request) (*command.ChargeResult, *consumer.Letter, error) {
+// decide tries to decide a request. If the acquirer may be away, the task is not done, and away says why.
+func (h *Handler) decide(ctx context.Context, t *task) {
+	var card field.RawCardData
+	if t.Kind == command.Charge {
+		var err error
+		if card, err = seal.Open(t.SealedCard, t.key, t.charge); err != nil {
+			h.write(t, "SEALED", "The card data cannot be opened with the key of the charge.")
+			return
+		}
+	}
 	switch {
-	case r.Mode == command.LiveMode:
-		return h.result(r, &liveUnavailable), nil, nil
-	case r.Kind != command.Charge: // The simulated acquirer agrees to whatever the gateway allows.
-		return h.result(r, nil), nil, nil
+	case t.Mode == command.LiveMode:
+		h.decideLive(ctx, t, &card)
+	case t.Kind == command.Charge:
+		h.simulate(t, &card)
+	case t.Kind == command.Payout:
+		h.answerWith(t, decisionOf(sandbox.Payout(t.amount)))
+	default: // The simulated acquirer agrees to whatever the gateway allows, and every authorization ends at its time.
+		h.answerWith(t, &payment.Decision{Approved: true, Lapsed: t.Kind == command.Expire})
 	}
-	key, err := h.config.Cards.Key(ctx, r.charge)
-	if errors.Is(err, payment.ErrNoKey) {
-		h.ended.Add(1)
-		return nil, nil, nil
-	}
-	if err != nil {
-		return nil, nil, err
-	}
-	card, err := seal.Open(r.SealedCard, key, r.charge)
-	if err != nil {
-		return nil, letter(nil, "SEALED", "The card data cannot be opened with the key of the charge."), nil
-	}
-	decision, answered := sandbox.Decide(&sandbox.Request{Card: card, Amount: r.amount, Tries: r.tries}, h.config.Now())
-	if !answered {
-		h.unanswered.Add(1)
-		return nil, nil, nil
-	}
-	if !decision.Approved {
-		return h.result(r, &payment.Rejection{Code: decision.Code, Reason: decision.Reason, Message: decision.Message}), nil, nil
-	}
-	return h.result(r, nil), nil, nil
 }
 
-// result returns an answer: approved if rejection is nil.
-func (h *Handler) result(r *request, rejection *payment.Rejection) *command.ChargeResult {
+// simulate decides a charge by the rules of test mode.
+func (h *Handler) simulate(t *task, card *field.RawCardData) {
+	now := h.config.Now()
+	decision, answered := sandbox.Decide(&sandbox.Request{Card: *card, Amount: t.amount, Tries: t.tries}, now)
+	switch {
+	case !answered: // It is lost on purpose.
+		t.done = true
+		h.unanswered.Add(1)
+	case !decision.Approved:
+		h.answerWith(t, decisionOf(decision))
+	default:
+		h.answerWith(t, &payment.Decision{Approved: true, ExpiresAt: now.Add(authorizationLife)})
+	}
+}
+
+func decisionOf(decision sandbox.Decision) *payment.Decision {
+	if decision.Approved {
+		return &payment.Decision{Approved: true}
+	}
+	return &payment.Decision{Rejection: rejectionOf(decision)}
+}
+
+func rejectionOf(decision sandbox.Decision) payment.Rejection {
+	return payment.Rejection{Code: decision.Code, Reason: decision.Reason, Message: decision.Message}
+}
+
+// result returns the answer that a decision is.
+func (h *Handler) result(r *request, decision *payment.Decision) *command.ChargeResult {
 	now := h.config.Now().UTC()
 	result := command.ChargeResult{
 		RequestID: r.RequestID, ChargeID: r.ChargeID, Kind: r.Kind, MerchantID: r.MerchantID, Mode: r.Mode, Status: command.Approved,
-		DecidedAtMillis: now.UnixMilli(), TraceID: r.TraceID,
+		Purchase: decision.Purchase, DecidedAtMillis: now.UnixMilli(), TraceID: r.TraceID,
+	}
+	if decision.Lapsed {
+		result.LapsedAtMillis = now.UnixMilli()
 	}
 	switch {
-	case rejection != nil:
-		result.Status, result.Code, result.Reason, result.Message = command.Rejected, rejection.Code, rejection.Reason, rejection.Message
+	case !decision.Approved:
+		why := &decision.Rejection
+		result.Status, result.Code, result.Reason, result.Message = command.Rejected, why.Code, why.Reason, why.Message
 	case r.Kind == command.Charge && r.Capture != command.CaptureAtOnce:
-		result.ExpiresAtMillis = now.Add(authorizationLife).UnixMilli()
+		result.ExpiresAtMillis = decision.ExpiresAt.UnixMilli()
 	}
 	return &result
 }

@@ -4,12 +4,16 @@
 //
 //	processor.go  Handler: records in, answers out
 //	verify.go     which records count
-//	decide.go     the answers
+//	batch.go      the requests of a batch, many at once
+//	decide.go     the answers, in test mode those of a simulated acquirer
+//	live.go       the answers in live mode: those of the bank
+//	payout.go     the same for payouts
 package processor
 
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"sync/atomic"
 	"time"
 
@@ -19,6 +23,7 @@ import (
 	"codebank.dev/checkout/payment/failpoints"
 	"codebank.dev/platform/consumer"
 	"codebank.dev/platform/failpoint"
+	"codebank.dev/platform/fault"
 	"codebank.dev/platform/outbox"
 	"codebank.dev/schemas/command"
 )
@@ -30,14 +35,19 @@ const Reader = "checkout.charges"
 // ResultTopic is the topic of the answers.
 const ResultTopic = "checkout.charge-results.v1"
 
-// Config is what a Handler works with. All fields but Failpoint are required.
+// Config is what a Handler works with. All fields but Logger and Failpoint are required.
 type Config struct {
-	Cards     payment.Keys
+	Cards payment.Keys
+	// Acquirer decides live charges.
+	Acquirer payment.Acquirer
+	// Payer decides live payouts; it is the same bank.
+	Payer     payment.Payer
 	Publisher outbox.Publisher
 	// Keys are those of the payment gateway.
 	Keys *command.Keys
 	// Now is the clock.
-	Now func() time.Time
+	Now    func() time.Time
+	Logger *slog.Logger
 	// Failpoint is called at the points between durable steps; nil for none.
 	Failpoint failpoint.Hook
 }
@@ -46,7 +56,9 @@ type Config struct {
 type Handler struct {
 	config Config
 
-	approved, rejected, ended, unanswered atomic.Int64
+	approved, rejected, ended, unanswered, unknown atomic.Int64
+	// bankAnswers counts the answers of the acquirer, whatever they were.
+	bankAnswers atomic.Int64
 }
 
 // Stats counts what a Handler has done since it was made.
@@ -55,70 +67,78 @@ type Stats struct {
 	Approved, Rejected int64
 	// Ended are charges that were decided before, Unanswered those whose answer was lost on purpose.
 	Ended, Unanswered int64
+	// Unknown are calls to the acquirer after which nobody knows what became of the request. It is asked again.
+	Unknown int64
 }
 
 var _ consumer.Handler = (*Handler)(nil)
 
 // New returns a Handler.
-func New(config Config) *Handler { return &Handler{config: config} }
+func New(config Config) *Handler {
+	if config.Logger == nil {
+		config.Logger = slog.New(slog.DiscardHandler)
+	}
+	return &Handler{config: config}
+}
 
 // Stats returns the counters.
 func (h *Handler) Stats() Stats {
-	return Stats{Approved: h.approved.Load(), Rejected: h.rejected.Load(), Ended: h.ended.Load(), Unanswered: h.unanswered.Load()}
+	return Stats{
+		Approved: h.approved.Load(), Rejected: h.rejected.Load(), Ended: h.ended.Load(), Unanswered: h.unanswered.Load(), Unknown: h.unknown.Load(),
+	}
 }
 
-// Handle implements consumer.Handler: it answers what records ask for. An error means that the database, the
-// registry or the broker is away.
+// Handle implements consumer.Handler: it answers what records ask for, many at once, and what is asked of one charge
+// one after the other. An error means that the database, the registry, the broker or the acquirer is away, and that
+// the same records are to be handled again. What only one request cannot get an answer to is left out: the gateway
+// sends it again, and nobody waits for it.
 func (h *Handler) Handle(ctx context.Context, records []*kgo.Record) ([]consumer.Letter, error) {
-	var letters []consumer.Letter
-	var answers []outbox.Row
-	approved := int64(0)
-	for _, record := range records {
-		if isForOthers(record) {
-			continue
-		}
-		answer, letter, err := h.answer(ctx, record)
-		switch {
-		case err != nil:
-			return nil, err
-		case letter != nil:
-			letters = append(letters, *letter)
-		case answer != nil:
-			answers = append(answers, answer.row)
-			approved += answer.approvals()
-		}
-	}
-	if err := h.publish(ctx, answers); err != nil {
+	batch := h.verifyAll(records)
+	defer batch.forgetCards()
+	if err := h.unlock(ctx, batch); err != nil {
 		return nil, err
 	}
-	h.approved.Add(approved)
-	h.rejected.Add(int64(len(answers)) - approved)
-	return letters, nil
-}
-
-// answer returns the answer to a record, or why it cannot be answered. Both are nil if there is none to give.
-func (h *Handler) answer(ctx context.Context, record *kgo.Record) (*answer, *consumer.Letter, error) {
-	request, letter := h.verify(record)
-	if letter != nil {
-		return nil, letter, nil
+	before := h.bankAnswers.Load()
+	for wait := firstWait; ; wait *= 2 {
+		h.decideAll(ctx, batch)
+		if err := h.publish(ctx, batch.answered()); err != nil {
+			return nil, err
+		}
+		away := batch.away()
+		switch {
+		case away == nil:
+			return batch.letters(), nil
+		case ctx.Err() != nil:
+			return nil, ctx.Err()
+		case h.bankAnswers.Load() == before:
+			return nil, away
+		case wait > lastWait || fault.CodeOf(away) == fault.DeadlineExceeded: // It has waited long enough.
+			h.leave(batch)
+			return batch.letters(), nil
+		}
+		if err := sleep(ctx, wait); err != nil {
+			return nil, err
+		}
 	}
-	result, letter, err := h.decide(ctx, &request)
-	if letter != nil {
-		letter.Record = record
-	}
-	if result == nil || letter != nil || err != nil {
-		return nil, letter, err
-	}
-	made, err := request.signed(result)
-	return made, nil, err
 }
 
 // publish puts answers on the topic. All are published again if one fails: an answer that comes twice changes nothing.
-func (h *Handler) publish(ctx context.Context, answers []outbox.Row) error {
+func (h *Handler) publish(ctx context.Context, answers []*answer) error {
 	if len(answers) == 0 {
 		return nil
 	}
-	err := errors.Join(h.config.Publisher.Publish(ctx, answers)...)
+	rows := make([]outbox.Row, 0, len(answers))
+	approved := int64(0)
+	for _, answer := range answers {
+		rows = append(rows, answer.row)
+		approved += answer.approvals()
+	}
+	err := errors.Join(h.config.Publisher.Publish(ctx, rows)...)
 	h.config.Failpoint.After(err, failpoints.ChargesAnswered)
-	return err
+	if err != nil {
+		return err
+	}
+	h.approved.Add(approved)
+	h.rejected.Add(int64(len(answers)) - approved)
+	return nil
 }

@@ -28,7 +28,7 @@ import (
 
 // way is the whole way of a charge, with topics and a store in memory.
 type way struct {
-	t         *testing.T
+	t         testing.TB
 	now       time.Time
 	store     *inmem.Store
 	accept    *accept.Service
@@ -37,17 +37,19 @@ type way struct {
 	charges   paymenttest.Topic
 	answers   paymenttest.Topic
 	keys      *command.Keys
+	bank      *inmem.Acquirer
 }
 
-func newWay(t *testing.T) *way {
+func newWay(t testing.TB) *way {
 	w := &way{t: t, now: paymenttest.Start, store: inmem.New(), keys: paymenttest.Keys(t)}
 	clock := func() time.Time { return w.now }
 	var err error
 	w.accept, err = accept.New(accept.Config{
-		Store: w.store, Key: w.keys.Signer(accept.Producer), Secret: bytes.Repeat([]byte{7}, 32), Now: clock,
+		Store: w.store, Payouts: w.store, Key: w.keys.Signer(accept.Producer), Secret: bytes.Repeat([]byte{7}, 32), Now: clock,
 	})
 	require.NoError(t, err)
-	w.processor = processor.New(processor.Config{Cards: w.store, Publisher: &w.answers, Keys: w.keys, Now: clock})
+	w.bank = inmem.NewAcquirer(clock)
+	w.processor = processor.New(processor.Config{Cards: w.store, Acquirer: w.bank, Payer: w.bank, Publisher: &w.answers, Keys: w.keys, Now: clock})
 	w.results = results.New(results.Config{Store: w.store, Keys: w.keys, Logger: slog.New(slog.DiscardHandler)})
 	return w
 }
@@ -110,8 +112,7 @@ func TestAChargeIsDecidedByTheRulesOfTestMode(t *testing.T) {
 		read, _ := w.read(paymenttest.Cafe, charge)
 		require.Equal(t, want.state, read.State)
 		require.Equal(t, want.reason, read.Rejection.Reason)
-		_, err := w.store.Key(t.Context(), charge)
-		require.ErrorIs(t, err, payment.ErrNoKey)
+		require.Nil(t, paymenttest.KeyOf(t.Context(), t, w.store, charge))
 	}
 	read, _ := w.read(paymenttest.Cafe, authorized.ID)
 	require.Equal(t, w.now.Add(7*24*time.Hour), read.ExpiresAt)
@@ -170,15 +171,6 @@ func TestARepeatedRequestIsAnsweredAsTheFirst(t *testing.T) {
 	}
 }
 
-func TestLiveModeIsRefused(t *testing.T) {
-	w := newWay(t)
-	live := w.chargeOf(paymenttest.OtherMode, "k1", good, 1_000, true)
-	require.Empty(t, w.run())
-	read, _ := w.read(paymenttest.OtherMode, live.ID)
-	require.Equal(t, payment.Rejected, read.State)
-	require.Equal(t, "LIVE_MODE_UNAVAILABLE", read.Rejection.Reason)
-}
-
 // A try that is to be lost is answered when the gateway sends it again.
 func TestATimeOutIsAnsweredTheSecondTime(t *testing.T) {
 	w := newWay(t)
@@ -229,6 +221,8 @@ type noKeys struct{}
 var errAway = errors.New("the database is away")
 
 func (noKeys) Key(context.Context, id.ID) ([]byte, error) { return nil, errAway }
+
+func (noKeys) KeysOf(context.Context, []id.ID) (map[id.ID][]byte, error) { return nil, errAway }
 
 // Only what the gateway signed for this topic is decided, and only what the processor signed is an answer.
 func TestForgeriesAreDeadLetters(t *testing.T) {

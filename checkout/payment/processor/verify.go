@@ -1,6 +1,7 @@
 package processor
 
 import (
+	"slices"
 	"strconv"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -62,6 +63,9 @@ func (h *Handler) verify(record *kgo.Record) (request, *consumer.Letter) {
 	return r, nil
 }
 
+// kinds are those that the processor knows.
+var kinds = []string{command.Charge, command.Capture, command.Void, command.Refund, command.Expire, command.Payout}
+
 // check returns why a body of the gateway is still no request, and sets the ids and the amount.
 func (r *request) check(key string) (cause, message string) {
 	var chargeErr, idErr, currencyErr error
@@ -70,14 +74,19 @@ func (r *request) check(key string) (cause, message string) {
 	r.amount.Currency, currencyErr = money.ParseCurrency(r.Currency)
 	r.amount.Minor = r.AmountMinor
 	switch {
-	case chargeErr != nil || idErr != nil || (r.Kind == command.Charge) != (r.charge == r.id):
-		return "BAD_ID", "The ids are not those of a charge, or of an operation on one."
+	case chargeErr != nil || idErr != nil || (r.Kind == command.Charge || r.Kind == command.Payout) != (r.charge == r.id),
+		r.Kind == command.Expire && r.id != payment.ExpiryID(r.charge):
+		return "BAD_ID", "The ids are not those of a charge, of an operation on one, or of a payout."
 	case key != r.ChargeID:
 		return "OTHER_KEY", "The key of the record is not its charge."
-	case r.Kind != command.Charge && r.Kind != command.Capture && r.Kind != command.Void && r.Kind != command.Refund:
+	case !slices.Contains(kinds, r.Kind):
 		return "UNKNOWN_KIND", "The processor does not know the kind of the request."
 	case r.Mode != command.TestMode && r.Mode != command.LiveMode:
 		return "UNKNOWN_MODE", "The processor does not know the mode of the request."
+	case r.Mode == command.LiveMode && r.Kind == command.Payout && r.PayoutAccount == "":
+		return "NO_ACCOUNT", "The request does not say to which account it pays."
+	case r.Mode == command.LiveMode && r.Kind != command.Charge && r.Kind != command.Payout && r.Purchase == "":
+		return "NO_PURCHASE", "The request does not say what the bank calls the charge."
 	case currencyErr != nil || r.AmountMinor <= 0:
 		return "BAD_AMOUNT", "The amount is none."
 	}

@@ -14,6 +14,7 @@ import (
 	"codebank.dev/checkout/payment"
 	"codebank.dev/checkout/payment/accept"
 	"codebank.dev/platform/consumer"
+	"codebank.dev/platform/field"
 	"codebank.dev/platform/id"
 	"codebank.dev/schemas/command"
 	"codebank.dev/schemas/event"
@@ -62,8 +63,8 @@ func (h *Handler) Stats() Stats {
 }
 
 // Handle implements consumer.Handler: it applies the answers that records are, in one commit. A record that cannot be
-// read is logged and passed over, because a request is sent again until it is answered. An error means that the store
-// is away.
+// read, or that the processor did not sign, is logged and passed over, because a request is sent again until it is
+// answered. With an error nothing is applied, and the records are handled again.
 func (h *Handler) Handle(ctx context.Context, records []*kgo.Record) ([]consumer.Letter, error) {
 	var results []payment.Result
 	for _, record := range records {
@@ -125,12 +126,25 @@ func resultOf(answer *command.ChargeResult) (payment.Result, error) {
 		return payment.Result{}, err
 	}
 	result := payment.Result{Charge: charge, At: time.UnixMilli(answer.DecidedAtMillis).UTC()}
-	if request != charge {
+	switch {
+	case answer.Kind == command.Expire && request != payment.ExpiryID(charge):
+		return payment.Result{}, errNoAnswer("the request is not the question after this charge")
+	case answer.Kind == command.Expire:
+		result.Expiry = true
+	case answer.Kind == command.Payout && request != charge:
+		return payment.Result{}, errNoAnswer("the request is not the payout")
+	case answer.Kind == command.Payout:
+		result.Charge, result.Payout = id.ID{}, request
+	case request != charge:
 		result.Operation = request
 	}
+	result.Decision.Lapsed = answer.LapsedAtMillis != 0
 	switch answer.Status {
 	case command.Approved:
-		result.Decision.Approved = true
+		if answer.Kind == command.Charge && answer.Mode == command.LiveMode && !isPurchase(answer.Purchase) {
+			return payment.Result{}, errNoAnswer("an approved live charge has no purchase")
+		}
+		result.Decision.Approved, result.Decision.Purchase = true, answer.Purchase
 		if answer.ExpiresAtMillis != 0 {
 			result.Decision.ExpiresAt = time.UnixMilli(answer.ExpiresAtMillis).UTC()
 		}
@@ -143,4 +157,10 @@ func resultOf(answer *command.ChargeResult) (payment.Result, error) {
 		return payment.Result{}, errNoAnswer("the status is neither APPROVED nor REJECTED")
 	}
 	return result, nil
+}
+
+// isPurchase reports whether a name has the form of a purchase at the bank, which the store demands.
+func isPurchase(name string) bool {
+	_, err := field.ID("purchase", "purchases/", name)
+	return err == nil
 }

@@ -68,6 +68,7 @@ func Open(sealed string, key []byte, charge id.ID) (field.RawCardData, error) {
 		return field.RawCardData{}, ErrUnreadable
 	}
 	plain, err := aead.Open(nil, nil, bytes, associated(charge))
+	defer clear(plain)
 	if err != nil || len(plain) != plainSize {
 		return field.RawCardData{}, ErrUnreadable
 	}

@@ -18,6 +18,7 @@ import (
 	"codebank.dev/gateway/failpoints"
 	"codebank.dev/gateway/gatewaytest"
 	"codebank.dev/gateway/postgres"
+	"codebank.dev/native/await"
 	"codebank.dev/native/postgres/postgrestest"
 	"codebank.dev/platform/database/databasetest"
 	"codebank.dev/platform/programtest"
@@ -96,7 +97,7 @@ func (c *counter) status(id string) (status, failure string) {
 // awaitEnd waits until a transfer has ended, as its owner sees it.
 func awaitEnd(t *testing.T, p *process, who as, id string) (ended shown) {
 	t.Helper()
-	require.Eventually(t, func() bool {
+	await.Until(t, func() bool {
 		answer, body := p.send(t, who, "GET", "/q/transfers/"+id, "")
 		require.Equal(t, 200, answer.StatusCode, body)
 		require.NoError(t, json.Unmarshal([]byte(body), &ended))
@@ -174,7 +175,7 @@ func TestEveryTransferEndsWhateverWasAwayAndLost(t *testing.T) {
 	require.Contains(t, metrics, "codebank_gateway_transfers_processing 20")
 	c.desk.Open(t)
 	var results map[string]command.Result
-	require.Eventually(t, func() bool {
+	await.Until(t, func() bool {
 		results, _, _ = c.desk.Decided()
 		return len(results) == len(ids)
 	}, time.Minute, 5*time.Millisecond)
@@ -239,7 +240,7 @@ func TestATransferThatIsProcessingIsCancelled(t *testing.T) {
 	c.desk.Silence(true)
 	answer, body = p.transfer(t, who, "three", bodyOf("1", wallet, nobodys))
 	id = accepted(t, answer, body)
-	require.Eventually(t, func() bool { results, _, _ := c.desk.Decided(); return results[id].Status != "" }, time.Minute, 5*time.Millisecond)
+	await.Until(t, func() bool { results, _, _ := c.desk.Decided(); return results[id].Status != "" }, time.Minute, 5*time.Millisecond)
 	answer, body = cancel()
 	require.Equal(t, 422, answer.StatusCode, body)
 	require.Contains(t, body, "NOT_PENDING")

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"codebank.dev/gateway/gatewaytest"
+	"codebank.dev/native/await"
 	"codebank.dev/platform/programtest"
 	"github.com/stretchr/testify/require"
 )
@@ -38,7 +39,7 @@ func start(t *testing.T, flags ...string) *process {
 	p.address = addresses.HTTP
 	// Commands are taken when gateway and bank have heard which sessions have ended.
 	nobody := as(p.Kit.Customer(t, "5b0a4f0e-55b5-4a54-8a53-5d5c0f8d9a01"))
-	require.Eventually(t, func() bool {
+	await.Until(t, func() bool {
 		answer, _ := p.send(t, nobody, "POST", "/v1/transactions:cancel", `{"requestId":"awaited"}`)
 		return answer.StatusCode == http.StatusOK
 	}, 10*time.Second, 10*time.Millisecond)

@@ -140,6 +140,7 @@ func TestEveryMethodThatGoesOnIsForThoseOnly(t *testing.T) {
 				Request: fresh(func(id string) proto.Message {
 					return &bankv1.WithdrawRequest{RequestId: id, Account: account, AmountMinor: 1, Currency: "BRL"}
 				})},
+			{Method: bankv1.WalletService_PayOut_FullMethodName, Cells: closed, Request: always(&bankv1.PayOutRequest{Account: account})},
 			{Method: bankv1.WalletService_Purchase_FullMethodName, Cells: read,
 				Request: fresh(func(id string) proto.Message {
 					return &bankv1.PurchaseRequest{RequestId: id, Account: account, AmountMinor: 1, Currency: "BRL"}

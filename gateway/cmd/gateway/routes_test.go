@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"codebank.dev/gateway/gatewaytest"
+	"codebank.dev/native/await"
 	"codebank.dev/platform/serve"
 	"codebank.dev/platform/wallstest"
 	"github.com/stretchr/testify/require"
@@ -388,7 +389,7 @@ func TestAnEndedSessionIsRefused(t *testing.T) {
 	answer, body := p.transact(t, session, "d", `{"operation":"deposit","amount":10}`)
 	require.Equal(t, 201, answer.StatusCode, body)
 	p.Kit.EndSession(other)
-	require.Eventually(t, func() bool {
+	await.Until(t, func() bool {
 		answer, _ := p.send(t, session, "GET", "/wallet/balance", "")
 		return answer.StatusCode == 401
 	}, 10*time.Second, 20*time.Millisecond)

@@ -145,7 +145,7 @@ func (t *transfers) openKafka(config *transfersConfig, schemas *registry.Registr
 	t.handler = results.New(results.Config{Store: t.store, Registry: schemas, Keys: t.keys, BankCode: config.bankCode, Logger: logger})
 	t.results, err = consumer.New(consumer.Config{
 		Brokers: config.brokers, Topic: transfer.ResultsTopic(config.bankCode), Group: gateway.Namespace, BrokerAuth: config.brokerAuth,
-		Handler: t.handler, Offsets: t.store, DeadLetters: results.NoLetters{}, Logger: logger,
+		Handler: t.handler, Offsets: t.store.Offsets(), DeadLetters: results.NoLetters{}, Logger: logger,
 	})
 	if err != nil {
 		t.publisher.Close()

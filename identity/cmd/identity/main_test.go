@@ -16,6 +16,7 @@ import (
 	"codebank.dev/identity/failpoints"
 	"codebank.dev/identity/postgres"
 	"codebank.dev/identity/signing"
+	"codebank.dev/native/await"
 	stack "codebank.dev/native/postgres"
 	"codebank.dev/native/postgres/postgrestest"
 	"codebank.dev/platform/auditlog/heads"
@@ -130,12 +131,12 @@ func TestTheProgramServesAndItsCommandsWorkBesideIt(t *testing.T) {
 	require.NoError(t, err)
 	_, err = client.ConfirmSignUp(t.Context(), &identityv1.ConfirmSignUpRequest{Token: s.mails.Next(t, alice).Code(), Password: password})
 	require.NoError(t, err)
-	for words, want := range map[string]string{
-		"roles grant " + alice + " merchant": "[customer merchant]", "operators add " + alice: "the password is as before",
+	for _, step := range []struct{ words, want string }{
+		{"roles grant " + alice + " merchant", "[customer merchant]"}, {"operators add " + alice, "the password is as before"},
 	} {
-		out, err := s.command(t, words)
-		require.NoError(t, err, words)
-		require.Contains(t, out, want)
+		out, err := s.command(t, step.words)
+		require.NoError(t, err, step.words)
+		require.Contains(t, out, step.want)
 	}
 	out, err = s.command(t, "roles revoke "+alice+" customer")
 	require.NoError(t, err)
@@ -146,7 +147,7 @@ func TestTheProgramServesAndItsCommandsWorkBesideIt(t *testing.T) {
 	out, err = s.command(t, "keys rotate", "--all", "--publish-for=0", "--retire-after=0")
 	require.NoError(t, err)
 	require.Equal(t, 3, strings.Count(out, "key "), out)
-	require.Eventually(t, func() bool {
+	await.Until(t, func() bool {
 		response, err := client.SignIn(t.Context(), &identityv1.SignInRequest{Email: alice, Password: password})
 		return err == nil && response.GetTokens() != nil && strings.Contains(program.Log(), "the signing keys were read again")
 	}, time.Minute, 100*time.Millisecond)
@@ -194,7 +195,7 @@ func TestTheProgramPublishesTheHeadOfItsAuditLog(t *testing.T) {
 		kgo.SASL(scram.Auth{User: "identity", Pass: "broker-word"}.AsSha512Mechanism()), kgo.SeedBrokers(cluster.ListenAddrs()...), kgo.ConsumeTopics(heads.Topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
 	require.NoError(t, err)
 	defer consumer.Close()
-	await := func(sequence int64) {
+	handled := func(sequence int64) {
 		for {
 			fetches := consumer.PollRecords(t.Context(), 1)
 			require.NoError(t, fetches.Err())
@@ -210,10 +211,10 @@ func TestTheProgramPublishesTheHeadOfItsAuditLog(t *testing.T) {
 			}
 		}
 	}
-	await(1)
+	handled(1)
 	_, err = dial(t, addresses.GRPC).SignUp(t.Context(), &identityv1.SignUpRequest{Email: alice})
 	require.NoError(t, err)
-	await(2)
+	handled(2)
 	answer, err := programtest.Get("http://" + addresses.HTTP + "/metrics")
 	require.NoError(t, err)
 	require.Regexp(t, `(?m)^codebank_audit_head_published_timestamp_seconds 1\.\d+e\+09$`, answer.Body)
@@ -280,7 +281,7 @@ func live(t *testing.T, s *setting, address, email string) bool {
 		return false
 	}
 	code := ""
-	require.Eventually(t, func() bool {
+	await.Until(t, func() bool {
 		for _, sent := range s.mails.All() {
 			if sent.To == email {
 				code = sent.Code()

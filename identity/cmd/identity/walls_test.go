@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"codebank.dev/native/await"
 	"codebank.dev/native/postgres/postgrestest"
 	"codebank.dev/platform/fault"
 	"codebank.dev/platform/permission"
@@ -70,7 +71,7 @@ func (p *pair) launchTLS(t *testing.T) *programtest.Program {
 	program := programtest.Start(t, []string{"IDENTITY_DATABASE_URL=" + p.service(t), "IDENTITY_SMTP_URL=" + p.mails.URL()},
 		"--grpc-address="+p.grpc, "--http-address="+p.http, "--signing-keys="+p.keys, "--issuer="+wallstest.Issuer,
 		"--tls-certificate="+files.Certificate, "--tls-key="+files.Key, "--tls-authority="+files.Authority, "--tls-denied="+files.Denied)
-	require.Eventually(t, func() bool { status, _ := p.get(t, "/readyz"); return status == http.StatusOK }, time.Minute, 20*time.Millisecond)
+	await.Until(t, func() bool { status, _ := p.get(t, "/readyz"); return status == http.StatusOK }, time.Minute, 20*time.Millisecond)
 	return program
 }
 
@@ -149,7 +150,7 @@ func (p *pair) acts(t *testing.T, tokens *identityv1.Tokens) error {
 // actsAgain waits until the service has heard which sessions have ended.
 func (p *pair) actsAgain(t *testing.T, tokens *identityv1.Tokens) {
 	t.Helper()
-	require.Eventually(t, func() bool { return p.acts(t, tokens) == nil }, time.Minute, 20*time.Millisecond)
+	await.Until(t, func() bool { return p.acts(t, tokens) == nil }, time.Minute, 20*time.Millisecond)
 }
 
 // The promise to a user who signs out, and to one while the program is away.
@@ -169,7 +170,7 @@ func TestAnEndedSessionIsRefusedElsewhereAndPeopleOnlyReadWhileNobodyKnows(t *te
 	_, err := p.identity.SignOut(wallstest.WithToken(t.Context(), tokens.GetAccessToken()), &identityv1.SignOutRequest{})
 	require.NoError(t, err)
 	signedOut := time.Now()
-	require.Eventually(t, func() bool { return p.reads(t, tokens) != nil }, time.Minute, 5*time.Millisecond)
+	await.Until(t, func() bool { return p.reads(t, tokens) != nil }, time.Minute, 5*time.Millisecond)
 	t.Logf("refused after %s", time.Since(signedOut))
 	require.Less(t, time.Since(signedOut), 5*time.Second)
 	require.Equal(t, "SESSION_ENDED", fault.Of(p.reads(t, tokens)).Reason)
@@ -177,7 +178,7 @@ func TestAnEndedSessionIsRefusedElsewhereAndPeopleOnlyReadWhileNobodyKnows(t *te
 
 	program.Interrupt(t)
 	stopped := time.Now()
-	require.Eventually(t, func() bool { return p.acts(t, other) != nil }, time.Minute, 20*time.Millisecond)
+	await.Until(t, func() bool { return p.acts(t, other) != nil }, time.Minute, 20*time.Millisecond)
 	t.Logf("unavailable after %s", time.Since(stopped))
 	refused := fault.Of(p.acts(t, other))
 	require.Equal(t, fault.Unavailable, refused.Code, "%v", refused)
@@ -232,7 +233,7 @@ func TestARotationOfKeysFailsNoCallElsewhere(t *testing.T) {
 	require.NoError(t, err)
 	require.Contains(t, out, "the rotation is complete")
 	rotated := calls.Load()
-	require.Eventually(t, func() bool { return calls.Load() > rotated+100 || len(failed) > 0 }, time.Minute, 10*time.Millisecond)
+	await.Until(t, func() bool { return calls.Load() > rotated+100 || len(failed) > 0 }, time.Minute, 10*time.Millisecond)
 	stop()
 	load.Wait()
 	if len(failed) > 0 {

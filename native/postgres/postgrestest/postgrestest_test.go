@@ -15,6 +15,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"codebank.dev/native/await"
 	"codebank.dev/native/child"
 	"codebank.dev/native/postgres/postgrestest"
 )
@@ -57,7 +58,7 @@ func TestNothingIsLeftBehind(t *testing.T) {
 			err = cmd.Wait()
 			require.Equal(t, how == "return", err == nil)
 
-			require.Eventually(t, func() bool {
+			await.Until(t, func() bool {
 				_, err := os.Stat(data)
 				return !child.Running(pid) && errors.Is(err, fs.ErrNotExist)
 			}, time.Minute, 10*time.Millisecond)

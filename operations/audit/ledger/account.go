@@ -28,7 +28,7 @@ func (l *Ledger) Lines(ctx context.Context, account id.ID, through int64) iter.S
 				TransactionID: e.TransactionID, OriginalTransactionID: e.OriginalTransactionID, Description: e.Description,
 				CounterpartyName: e.CounterpartyName, MerchantName: e.MerchantName, MerchantCity: e.MerchantCity,
 				MerchantCountry: e.MerchantCountry, MerchantCategoryCode: e.MerchantCategoryCode, CardBrand: string(e.CardBrand),
-				CardLast4: e.CardLast4, CounterpartyAccountID: e.CounterpartyAccountID, CounterpartyBankCode: e.CounterpartyBankCode,
+				CardLast4: e.CardLast4, CounterpartyAccountID: e.CounterpartyAccountID, CounterpartyBankCode: e.CounterpartyBankCode, EndToEndID: e.EndToEndID,
 				MerchantReference: e.MerchantReference,
 			}
 			if !yield(&line, nil) {

@@ -10,8 +10,10 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"codebank.dev/operations/audit"
+	"codebank.dev/operations/audit/charges"
 	"codebank.dev/operations/audit/index"
 	"codebank.dev/operations/audit/ledger"
+	"codebank.dev/operations/audit/pix"
 	"codebank.dev/operations/audit/statement"
 	"codebank.dev/operations/audit/topic"
 	"codebank.dev/operations/audit/waiting"
@@ -28,12 +30,15 @@ type auditOptions struct {
 	wait        time.Duration
 	maxFindings int
 	tempDir     string
+	// charges says that the charges of merchants are compared too.
+	charges chargeAudit
+	pix     pixAudit
 }
 
 func newAudit(app *application) *cobra.Command {
 	var options auditOptions
 	command := &cobra.Command{
-		Use:   "audit [--wait DURATION]",
+		Use:   "audit [--wait DURATION] [--charges] [--ledgers 001=URL,002=URL]",
 		Short: "Compare ledger, outbox, topic, statement and index, event by event",
 		Long: `Compare the five places that keep a bank's events: the ledger, the outbox, the
 topic, the statement and the index. The audit begins with a snapshot of the ledger
@@ -47,37 +52,93 @@ outbox for more than a minute.
 
 With --wait, the audit first waits until no event is in flight.
 
+With --ledgers and --codepix-database-url, the payments between banks and their keys
+are compared too, as by audit pix. With --charges and --checkout-database-url, so are
+the charges of merchants with their index, as by audit charges.
+
 The last line is "audit: equal", with status 0, or "audit: DIFFERENT (n findings)",
 with status 1. Status 2 says that a place could not be read, and names it.`,
 		Args: cobra.NoArgs,
-		RunE: work(func(ctx context.Context, _ []string) error { return app.audit(ctx, options) }),
+		RunE: work(func(ctx context.Context, _ []string) error { return app.audit(ctx, &options) }),
 	}
 	flags := command.Flags()
 	flags.DurationVar(&options.wait, "wait", 0, "how long to wait for events in flight before what is missing counts")
 	flags.IntVar(&options.maxFindings, "max-findings", 20, "findings to show in full; all are counted")
+	flags.BoolVar(&options.charges.wanted, "charges", false, "also compare the charges of merchants with their index")
+	options.pix.bind(flags)
+	options.charges.bind(flags)
+	command.AddCommand(newAuditPix(app), newAuditCharges(app))
 	flags.StringVar(&options.tempDir, "temp-dir", "", "`folder` for temporary files, some 80 bytes an event and place (default the system's)")
 	return command
 }
 
 var errDifferent = errors.New("the five places differ")
 
-func (a *application) audit(ctx context.Context, options auditOptions) error {
-	report, err := a.compare(ctx, options)
-	if err != nil {
-		return err
-	}
-	if a.printer().JSON() {
-		err = a.printer().Object(report)
-	} else {
-		var text strings.Builder
-		if err = report.WriteTable(&text); err == nil {
-			err = a.printer().Text(output.Harmless(text.String()))
+// audited are the reports of an audit. As JSON they are one object.
+type audited struct {
+	*audit.Report
+	Pix     *pix.Report     `json:"pix,omitempty"`
+	Charges *charges.Report `json:"charges,omitempty"`
+}
+
+// audit compares what it is asked to, and prints the reports. The five places come last.
+func (a *application) audit(ctx context.Context, options *auditOptions) error {
+	var all audited
+	var err error
+	if len(options.pix.ledgers) > 0 {
+		if err := required(setting{"codepix-database-url", a.codepixDatabaseURL}); err != nil {
+			return err
+		}
+		options.pix.wait = options.wait
+		if all.Pix, err = a.comparePix(ctx, options.pix); err != nil {
+			return err
 		}
 	}
-	if err == nil && !report.Equal {
-		err = errDifferent
+	if options.charges.wanted {
+		options.charges.wait, options.charges.maxFindings = options.wait, options.maxFindings
+		if all.Charges, err = a.compareCharges(ctx, options.charges); err != nil {
+			return err
+		}
 	}
-	return err
+	if all.Report, err = a.compare(ctx, *options); err != nil {
+		return err
+	}
+	if err := a.printAudit(&all); err != nil {
+		return err
+	}
+	return all.difference()
+}
+
+func (a *application) printAudit(all *audited) error {
+	if a.printer().JSON() {
+		return a.printer().Object(all)
+	}
+	var text strings.Builder
+	if all.Pix != nil {
+		text.WriteString(all.Pix.Table())
+	}
+	if all.Charges != nil {
+		text.WriteString(all.Charges.Table())
+	}
+	if err := all.WriteTable(&text); err != nil {
+		return err
+	}
+	return a.printer().Text(output.Harmless(text.String()))
+}
+
+// difference returns what differs, or nil.
+func (all *audited) difference() error {
+	var differences []error
+	if !all.Equal {
+		differences = append(differences, errDifferent)
+	}
+	if all.Pix != nil && !all.Pix.Equal {
+		differences = append(differences, errPixDifferent)
+	}
+	if all.Charges != nil && !all.Charges.Equal {
+		differences = append(differences, errChargesDifferent)
+	}
+	return errors.Join(differences...)
 }
 
 // compare opens the five places, audits them, and counts the dead letters.
@@ -165,7 +226,7 @@ func countLetters(ctx context.Context, brokers *kgo.Client) ([]audit.DeadLetters
 
 // statusOf returns the exit status of a failure.
 func statusOf(err error) int {
-	if errors.As(err, new(*audit.AwayError)) || errors.As(err, new(*ledgerAway)) {
+	if errors.As(err, new(*audit.AwayError)) || errors.As(err, new(*ledgerAway)) || errors.As(err, new(*pix.AwayError)) || errors.As(err, new(*charges.AwayError)) {
 		return exitAway
 	}
 	return exitFailed

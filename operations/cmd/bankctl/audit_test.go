@@ -234,6 +234,8 @@ type condition struct {
 	Term  map[string]any
 	Terms map[string][]any
 	IDs   struct{ Values []string }
+	// Range is about times, and holds for every document here.
+	Range map[string]any
 	Bool  *struct {
 		Filter  []condition
 		MustNot []condition `json:"must_not"`
@@ -247,6 +249,9 @@ func (c condition) holds(id string, document map[string]any) bool {
 	}
 	for field, values := range c.Terms {
 		return slices.ContainsFunc(values, func(value any) bool { return is(field, value) })
+	}
+	if c.Range != nil {
+		return true
 	}
 	if c.Bool == nil {
 		return slices.Contains(c.IDs.Values, id)

@@ -15,12 +15,15 @@ import (
 
 // certificateSettings are the flags of certificates.
 type certificateSettings struct {
-	folder, bank string
-	hosts        []string
-	apart        bool
+	folder, bank, suffix string
+	hosts                []string
+	apart                bool
 }
 
-var bankOfCertificate = regexp.MustCompile(`^([0-9]{3}|-)$`)
+var (
+	bankOfCertificate   = regexp.MustCompile(`^([0-9]{3}|-)$`)
+	suffixOfCertificate = regexp.MustCompile(`^[a-z0-9-]{0,16}$`)
+)
 
 func newCertificates(app *application) *cobra.Command {
 	var s certificateSettings
@@ -38,6 +41,9 @@ The key of the authority lies in the same folder, and whoever has it can be any
 program. A bank has an authority of its own, and gives programs files of the same
 form: the certificate has one URI, spiffe://codebank/BANK/PROGRAM.
 
+With --suffix the names of files and folders end with it, and so does the name of
+the host: the bank of code 002 may be reached as bank-002.
+
 A certificate is valid for 30 days, for localhost, for the name of the program and
 for the names of --host.`,
 		Args: cobra.MinimumNArgs(1),
@@ -46,6 +52,7 @@ for the names of --host.`,
 	flags := command.Flags()
 	flags.StringVar(&s.folder, "out", "", "`folder` for the files")
 	flags.StringVar(&s.bank, "of-bank", "001", "`code` of the bank that the programs belong to; - for none")
+	flags.StringVar(&s.suffix, "suffix", "", "end of the `names` of files, folders and hosts, such as -002")
 	flags.StringSliceVar(&s.hosts, "host", nil, "further `name` of the host of the programs; may be repeated")
 	flags.BoolVar(&s.apart, "apart", false, "a folder of its own for each program")
 	_ = command.MarkFlagRequired("out")
@@ -56,6 +63,9 @@ for the names of --host.`,
 func (a *application) certificates(s *certificateSettings, programs []string) error {
 	if !bankOfCertificate.MatchString(s.bank) {
 		return misused("of-bank", errors.New("a bank code is three digits; - is for none"))
+	}
+	if !suffixOfCertificate.MatchString(s.suffix) {
+		return misused("suffix", errors.New("up to 16 of a-z 0-9 and -"))
 	}
 	for _, program := range programs {
 		if _, err := mtls.ParseID(mtls.ID{Bank: s.bank, Program: program}.String()); err != nil {
@@ -70,9 +80,10 @@ func (a *application) certificates(s *certificateSettings, programs []string) er
 		return err
 	}
 	for _, program := range programs {
-		options := authority.Options{Hosts: append([]string{program}, s.hosts...)}
-		if s.apart {
-			options.Folder = program
+		name := program + s.suffix
+		options := authority.Options{Name: name, Hosts: append([]string{name}, s.hosts...)}
+		if s.apart { // The folder tells the banks apart, so the file is called like the program.
+			options.Folder, options.Name = name, program
 		}
 		files, err := issuer.Issue(mtls.ID{Bank: s.bank, Program: program}, options)
 		if err != nil {

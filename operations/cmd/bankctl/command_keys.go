@@ -27,12 +27,14 @@ func newCommandKeysAdd(app *application) *cobra.Command {
 	var path string
 	var forUsers bool
 	cmd := &cobra.Command{
-		Use:   "add PRODUCER --file FILE [--for-users]",
-		Short: "Add a new key of a producer to the file of the program that verifies",
-		Long: `Add a new key of a producer to the file of all keys that a program verifies with: that
-of a bank (--command-keys) or of a statement (--request-keys). The file is made if
-there is none, and only this user can read it. Whoever has a key can ask for whatever
-its producer may ask for, so a bank and a statement have files with different keys.
+		Use:   "add PRODUCER... --file FILE [--for-users]",
+		Short: "Add a new key of each producer to the file of the program that verifies",
+		Long: `Add a new key of each producer to the file of all keys that a program verifies with:
+that of a bank (--command-keys, --pix-keys) or of a statement (--request-keys). The
+file is made if there is none, and only this user can read it. Whoever has a key can
+ask for whatever its producer may ask for, so a bank and a statement have files with
+different keys. A bank and the hub between banks share one, with keys of bank-<code>
+and of codepix, because each verifies the other.
 
 A producer may sign for itself. With --for-users it may sign for any user, and it
 must know by itself who its user is.
@@ -40,7 +42,7 @@ must know by itself who its user is.
 To replace a key: add one, give the file to every replica that verifies, restart
 them, export the producer's own file and restart the producer. Remove the old key when
 no record that it signed is still to be read.`,
-		Args: cobra.ExactArgs(1),
+		Args: cobra.MinimumNArgs(1),
 		RunE: work(func(ctx context.Context, args []string) error {
 			keys, err := readCommandKeys(path)
 			if errors.Is(err, fs.ErrNotExist) {
@@ -49,17 +51,29 @@ no record that it signed is still to be read.`,
 			if err != nil {
 				return err
 			}
-			const idLength = 12
-			// Ids are random, not counted: a key of one file must not pass for one of another.
-			id := args[0] + "-" + strings.ToLower(rand.Text()[:idLength])
-			content, err := keys.With(id, args[0], forUsers)
-			if err != nil {
-				return err
+			var content []byte
+			var ids []string
+			for _, producer := range args {
+				const idLength = 12
+				// Ids are random, not counted: a key of one file must not pass for one of another.
+				id := producer + "-" + strings.ToLower(rand.Text()[:idLength])
+				if content, err = keys.With(id, producer, forUsers); err != nil {
+					return err
+				}
+				if keys, err = command.ParseKeys(content); err != nil {
+					return err
+				}
+				ids = append(ids, id)
 			}
 			if err := keyfile.Replace(path, content, failpoint.From(ctx)); err != nil {
 				return err
 			}
-			return app.reportCommandKey(id, "created")
+			for _, id := range ids {
+				if err := app.reportCommandKey(id, "created"); err != nil {
+					return err
+				}
+			}
+			return nil
 		}),
 	}
 	bindKeyFile(cmd, &path)

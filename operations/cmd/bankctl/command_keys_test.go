@@ -72,6 +72,23 @@ func TestProducersGetKeysThatTheVerifierKnows(t *testing.T) {
 	require.ErrorIs(t, err, command.ErrForged)
 }
 
+func TestABankAndTheHubGetKeysInOneFileAtOnce(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "pix-keys.json")
+	status, output := commandKeys(t, "add", command.PixBank("001"), command.PixHub, "--file", file)
+	require.Zero(t, status, output)
+	keys, err := readCommandKeys(file)
+	require.NoError(t, err)
+	require.Len(t, keys.All(), 2)
+	for _, producer := range []string{command.PixBank("001"), command.PixHub} {
+		require.Contains(t, output, keys.Signer(producer).ID)
+	}
+	status, output = commandKeys(t, "add", "payroll", "", "--file", file)
+	require.NotZero(t, status, output)
+	unchanged, err := readCommandKeys(file)
+	require.NoError(t, err)
+	require.Equal(t, keys, unchanged, "all of them or none")
+}
+
 func TestKeysOfCommandsAreRefusedWithAReason(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "commands.json")
 	status, output := commandKeys(t, "add", "gateway", "--file", file)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"codebank.dev/operations/declared"
 	"codebank.dev/operations/kafkaconnect"
 	"codebank.dev/operations/output"
 	"codebank.dev/operations/provision"
@@ -15,7 +16,7 @@ import (
 
 func newConnectors(app *application) *cobra.Command {
 	return group("connectors", "The connectors of Kafka Connect",
-		newConnectorsPlan(app), newConnectorsApply(app), newConnectorsStatus(app),
+		newConnectorsPlan(app), newConnectorsApply(app), newConnectorsShow(app), newConnectorsStatus(app),
 		newConnectorsRestart(app), newConnectorsWatch(app))
 }
 
@@ -95,6 +96,26 @@ func newConnectorsApply(app *application) *cobra.Command {
 			ctx, cancel := app.limited(ctx)
 			defer cancel()
 			return app.applyConnectors(ctx)
+		}),
+	}
+}
+
+func newConnectorsShow(app *application) *cobra.Command {
+	return &cobra.Command{
+		Use:   "show NAME",
+		Short: "Print the wanted configuration of a connector, as Kafka Connect takes it",
+		Args:  cobra.ExactArgs(1),
+		RunE: work(func(_ context.Context, names []string) error {
+			wanted, err := declared.Connectors(app.bankCode, app.connectSecrets)
+			if err != nil {
+				return err
+			}
+			for _, connector := range wanted {
+				if connector.Name == names[0] {
+					return app.printer().Object(connector.Config)
+				}
+			}
+			return fmt.Errorf("bank %s has no connector %s", app.bankCode, names[0])
 		}),
 	}
 }

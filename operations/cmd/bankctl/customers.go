@@ -18,7 +18,7 @@ type linkSettings struct {
 }
 
 func newCustomers(app *application) *cobra.Command {
-	return group("customers", "Which user a customer belongs to", newCustomersLink(app))
+	return group("customers", "Which user a customer belongs to, and who he is", newCustomersLink(app), newCustomersHolder(app))
 }
 
 func newCustomersLink(app *application) *cobra.Command {

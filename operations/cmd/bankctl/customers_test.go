@@ -93,3 +93,20 @@ func TestACallInPlainTextThatReachesNobodyNamesTheSettingsOfTLS(t *testing.T) {
 	require.NotContains(t, link("--tls-certificate="+folder+"/operator.pem", "--tls-key="+folder+"/operator.key",
 		"--tls-authority="+folder+"/authority.pem"), advice)
 }
+
+func TestWhoACustomerIsIsRegisteredOnce(t *testing.T) {
+	bank := pipelinetest.StartBank(t, postgrestest.Database(t))
+	holder := func(name, document string) (int, string, string) {
+		return bankctl(t, "customers", "holder", "customers/0190d3a0-1c1f-7b6e-8000-1a2b3c4d5e6f", name, document, "--bank-address="+bank.Address)
+	}
+	for range 2 {
+		code, out, errs := holder("Ana Lima", "52998224725")
+		require.Zero(t, code, errs)
+		require.Equal(t, "customers/0190d3a0-1c1f-7b6e-8000-1a2b3c4d5e6f is Ana L***, ***.982.***-**\n", out)
+	}
+	for _, other := range [][2]string{{"Bia Lima", "52998224725"}, {"Ana Lima", "52998224726"}} {
+		code, _, errs := holder(other[0], other[1])
+		require.NotZero(t, code, errs)
+		require.NotContains(t, errs, other[1])
+	}
+}

@@ -22,6 +22,7 @@ import (
 	"codebank.dev/bank/postgres"
 	"codebank.dev/bank/vault"
 	checkout "codebank.dev/checkout/postgres"
+	codepix "codebank.dev/codepix/postgres"
 	gateway "codebank.dev/gateway/postgres"
 	identity "codebank.dev/identity/postgres"
 	"codebank.dev/native/postgres/postgrestest"
@@ -123,6 +124,7 @@ func TestKilledAtAnyFailpointDoingItAgainBringsItAbout(t *testing.T) {
 		checkout.Migrated:  migrateCheckoutAgain,
 		identity.Migrated:  migrateIdentityAgain,
 		gateway.Migrated:   migrateGatewayAgain,
+		codepix.Migrated:   migrateCodepixAgain,
 		statement.Migrated: migrateStatementAgain, statement.Claimed: migrateStatementAgain,
 	}
 	for _, point := range failpoints.All() {
@@ -322,6 +324,17 @@ func migrateIdentityAgain(p *plant, point failpoint.Point) {
 	p.killed(point, "migrate", "identity", "--identity-database-url", p.database)
 	p.well("migrate", "identity", "--identity-database-url", p.database)
 	store, err := identity.Open(p.Context(), identity.Config{URL: databasetest.As(p, p.database, identity.ServiceRole)})
+	require.NoError(p, err)
+	defer store.Close()
+	require.NoError(p, store.Prepare(p.Context(), slog.New(slog.DiscardHandler)))
+	require.NoError(p, store.Ready(p.Context()))
+}
+
+// migrateCodepixAgain: the same of the database of the hub between banks.
+func migrateCodepixAgain(p *plant, point failpoint.Point) {
+	p.killed(point, "migrate", "codepix", "--codepix-database-url", p.database)
+	p.well("migrate", "codepix", "--codepix-database-url", p.database)
+	store, err := codepix.Open(p.Context(), codepix.Config{URL: databasetest.As(p, p.database, codepix.ServiceRole)})
 	require.NoError(p, err)
 	defer store.Close()
 	require.NoError(p, store.Prepare(p.Context(), slog.New(slog.DiscardHandler)))

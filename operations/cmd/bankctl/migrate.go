@@ -7,6 +7,7 @@ import (
 
 	"codebank.dev/bank/postgres"
 	checkout "codebank.dev/checkout/postgres"
+	codepix "codebank.dev/codepix/postgres"
 	gateway "codebank.dev/gateway/postgres"
 	identity "codebank.dev/identity/postgres"
 	"codebank.dev/operations/provision"
@@ -24,17 +25,18 @@ type migration struct {
 	run func(ctx context.Context) error
 }
 
-// migrations returns every database that can be migrated.
-func (a *application) migrations() []migration {
+// migrations returns every database that can be migrated. The names of the roles in a bank's databases end with
+// roleSuffix.
+func (a *application) migrations(roleSuffix string) []migration {
 	return []migration{
 		{"ledger", setting{"ledger-database-url", a.ledgerDatabaseURL}, func(ctx context.Context) error {
 			return postgres.Migrate(ctx, postgres.Config{
-				URL: a.ledgerDatabaseURL, ApplicationName: "bankctl", Failpoint: failpoint.From(ctx),
+				URL: a.ledgerDatabaseURL, RoleSuffix: roleSuffix, ApplicationName: "bankctl", Failpoint: failpoint.From(ctx),
 			}, a.bankCode)
 		}},
 		{"statement", setting{"statement-database-url", a.statementDatabaseURL}, func(ctx context.Context) error {
 			return statement.Migrate(ctx, statement.Config{
-				URL: a.statementDatabaseURL, BankCode: a.bankCode, ApplicationName: "bankctl", Failpoint: failpoint.From(ctx),
+				URL: a.statementDatabaseURL, BankCode: a.bankCode, RoleSuffix: roleSuffix, ApplicationName: "bankctl", Failpoint: failpoint.From(ctx),
 			})
 		}},
 		{"checkout", setting{"checkout-database-url", a.checkoutDatabaseURL}, func(ctx context.Context) error {
@@ -50,15 +52,21 @@ func (a *application) migrations() []migration {
 				URL: a.gatewayDatabaseURL, ApplicationName: "bankctl", Failpoint: failpoint.From(ctx),
 			})
 		}},
+		{"codepix", setting{"codepix-database-url", a.codepixDatabaseURL}, func(ctx context.Context) error {
+			return codepix.Migrate(ctx, codepix.Config{
+				URL: a.codepixDatabaseURL, ApplicationName: "bankctl", Failpoint: failpoint.From(ctx),
+			})
+		}},
 	}
 }
 
 func newMigrate(app *application) *cobra.Command {
 	var names []string
-	for _, one := range app.migrations() {
+	var roleSuffix string
+	for _, one := range app.migrations("") {
 		names = append(names, one.name)
 	}
-	return &cobra.Command{
+	command := &cobra.Command{
 		Use:   "migrate DATABASE...",
 		Short: "Bring databases to the schema of this version, and give each role its rights",
 		Long: `Bring databases to the schema of this version, and give each role of the schema its
@@ -72,6 +80,10 @@ Let a program sign in as its role, or as a member of it. The sink of the stateme
 must be the role statement_sink itself, made with BYPASSRLS, because members do not
 get that from a role.
 
+With --role-suffix the roles of the ledger and the statement end with it: a server
+with the databases of two banks has bank_service for one and bank_service_002 for
+the other, and neither opens the database of the other.
+
 Doing it again changes nothing. A command that was cut off is finished by doing it
 again.`,
 		ValidArgs: names,
@@ -80,18 +92,20 @@ again.`,
 			ctx, cancel := app.limited(ctx)
 			defer cancel()
 			for _, name := range names {
-				if err := app.migrate(ctx, name); err != nil {
+				if err := app.migrate(ctx, name, roleSuffix); err != nil {
 					return err
 				}
 			}
 			return nil
 		}),
 	}
+	command.Flags().StringVar(&roleSuffix, "role-suffix", "", "end of the `names` of the roles in the ledger and the statement, such as _002")
+	return command
 }
 
 // migrate migrates one database. It waits for a database that is away, and for a table that is in use.
-func (a *application) migrate(ctx context.Context, name string) error {
-	for _, one := range a.migrations() {
+func (a *application) migrate(ctx context.Context, name, roleSuffix string) error {
+	for _, one := range a.migrations(roleSuffix) {
 		if one.name != name {
 			continue
 		}

@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"codebank.dev/connectors"
 	"codebank.dev/operations/failpoints"
 	"codebank.dev/operations/output"
 	"codebank.dev/platform/failpoint"
@@ -21,6 +23,7 @@ type settings struct {
 	kafkaBrokers         []string
 	registryURL          string
 	connectURL           string
+	connectSecrets       string
 	elasticsearchURL     string
 	auth                 auth
 	ledgerDatabaseURL    string
@@ -28,6 +31,7 @@ type settings struct {
 	checkoutDatabaseURL  string
 	identityDatabaseURL  string
 	gatewayDatabaseURL   string
+	codepixDatabaseURL   string
 	bankCode             string
 	timeout              time.Duration
 	output               string
@@ -83,7 +87,7 @@ func newRoot(environ []string, streams streams) *cobra.Command {
 	root.SetErr(streams.err)
 	app.bind(root)
 	root.AddCommand(newKeys(app), newCommandKeys(app), newCertificates(app), newApply(app), newConnectors(app), newDashboards(app), newDeadLetters(app),
-		newRepublish(app), newMigrate(app), newAudit(app), newAuditLog(app), newOperators(app), newCustomers(app), newStatement(app), newSeed(app))
+		newRepublish(app), newMigrate(app), newAudit(app), newAuditLog(app), newOperators(app), newCustomers(app), newStatement(app), newSeed(app), newWebhooks(app), newPix(app))
 	return root
 }
 
@@ -93,6 +97,7 @@ func (a *application) bind(root *cobra.Command) {
 	flags.StringSliceVar(&a.kafkaBrokers, "kafka-brokers", []string{"127.0.0.1:17021"}, "`host:port` of brokers to begin with, separated by commas")
 	flags.StringVar(&a.registryURL, "registry-url", "http://127.0.0.1:17023/apis/ccompat/v7", "`URL` of the schema registry's Confluent interface")
 	flags.StringVar(&a.connectURL, "connect-url", "http://127.0.0.1:17025", "`URL` of a Kafka Connect worker")
+	flags.StringVar(&a.connectSecrets, "connect-secrets", connectors.SecretsFolder, "`folder` of the worker with the addresses and passwords that connectors use, one a file")
 	flags.StringVar(&a.elasticsearchURL, "elasticsearch-url", "http://127.0.0.1:17026", "`URLs` of Elasticsearch nodes, separated by commas")
 	a.auth.bind(flags)
 	a.bindTLS(flags)
@@ -100,6 +105,7 @@ func (a *application) bind(root *cobra.Command) {
 	flags.StringVar(&a.statementDatabaseURL, "statement-database-url", "", "`URL` of the statement's Postgres database")
 	flags.StringVar(&a.identityDatabaseURL, "identity-database-url", "", "`URL` of identity's Postgres database")
 	flags.StringVar(&a.gatewayDatabaseURL, "gateway-database-url", "", "`URL` of the gateway's Postgres database")
+	flags.StringVar(&a.codepixDatabaseURL, "codepix-database-url", "", "`URL` of the Postgres database of the hub between banks")
 	flags.StringVar(&a.checkoutDatabaseURL, "checkout-database-url", "", "`URL` of the checkout's Postgres database")
 	flags.StringVar(&a.bankCode, "bank-code", "001", "`code` of the bank, three digits")
 	flags.DurationVar(&a.timeout, "timeout", 2*time.Minute, "how long to wait for services that are starting and for what they were asked to do")
@@ -118,6 +124,9 @@ func (a *application) check() error {
 	}
 	if !threeDigits.MatchString(a.bankCode) {
 		return misused("bank-code", errors.New("a bank code is three digits"))
+	}
+	if !filepath.IsAbs(a.connectSecrets) || strings.ContainsAny(a.connectSecrets, ":{}$") {
+		return misused("connect-secrets", errors.New("a folder as an absolute path without : { } and $"))
 	}
 	if a.timeout <= 0 {
 		return fmt.Errorf("--timeout: %v is not a time to wait", a.timeout)

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"codebank.dev/bank/postgres"
+	"codebank.dev/native/await"
 	"codebank.dev/native/postgres/postgrestest"
 	"codebank.dev/operations/pipelinetest"
 	"codebank.dev/operations/synthetic/sender"
@@ -113,7 +114,7 @@ func TestASeedingThatWasCutOffIsFinishedByAnother(t *testing.T) {
 	defer cut()
 	ended := make(chan int)
 	go func() { ended <- run(ctx, seedArgs(address), nil, streams{out: io.Discard, err: io.Discard}) }()
-	require.Eventually(t, func() bool {
+	await.Until(t, func() bool {
 		last, err := store.LastOutboxID(t.Context())
 		return err == nil && last > int64(whole.Events/2)
 	}, time.Minute, time.Millisecond)
@@ -152,7 +153,7 @@ func TestABankOfThePresentEndsTheHoldsThatAHistoryLeftOpen(t *testing.T) {
 	open := seeded.Holds - seeded.Captures - seeded.Voids
 	require.Positive(t, open)
 	pipelinetest.StartBank(t, url)
-	require.Eventually(t, func() bool { return expired() == open }, time.Minute, 200*time.Millisecond)
+	await.Until(t, func() bool { return expired() == open }, time.Minute, 200*time.Millisecond)
 }
 
 func TestTheClosingTableHasEveryFigure(t *testing.T) {

@@ -80,12 +80,12 @@ func (a *application) ledger(ctx context.Context) (*postgres.Store, error) {
 }
 
 // connect returns a client of the Connect worker, and the connectors that the files
-// declare.
+// declare for the bank and for all banks.
 func (a *application) connect() (*kafkaconnect.Client, []kafkaconnect.Connector, error) {
 	client, err := a.worker()
 	if err != nil {
 		return nil, nil, err
 	}
-	wanted, err := declared.Connectors()
+	wanted, err := declared.Connectors(a.bankCode, a.connectSecrets)
 	return client, wanted, err
 }

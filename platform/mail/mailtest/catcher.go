@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"codebank.dev/native/await"
 )
 
 // patience bounds the wait for an e-mail.
@@ -89,7 +91,7 @@ func (c *Catcher) All() []Mail {
 func (c *Catcher) Next(t testing.TB, to string) Mail {
 	t.Helper()
 	var found Mail
-	require.Eventually(t, func() bool {
+	await.Until(t, func() bool {
 		c.mutex.Lock()
 		defer c.mutex.Unlock()
 		for i := c.read[to]; i < len(c.caught); i++ {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"codebank.dev/native/await"
 	"codebank.dev/platform/id"
 	"codebank.dev/platform/outbox"
 )
@@ -71,7 +72,7 @@ func checkClaim(t *testing.T, s Subject) {
 	added := s.Add(t, 1)
 	require.Len(t, claim(t, s, 10, short), 1)
 	var again []outbox.Row
-	require.Eventually(t, func() bool {
+	await.Until(t, func() bool {
 		again = claim(t, s, 10, long)
 		return len(again) > 0
 	}, 10*time.Second, short/4)

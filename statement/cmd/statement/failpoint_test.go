@@ -57,6 +57,7 @@ func start(t *testing.T, url string, flags ...string) *process {
 // TestKilledAtAnyFailpointStatementsGoOn: whatever a program was at when it died, the
 // next one answers the whole statement, and never less than was answered before.
 func TestKilledAtAnyFailpointStatementsGoOn(t *testing.T) {
+	t.Parallel()
 	for _, point := range failpoints.All() {
 		if slices.Contains(slices.Concat(failpoints.Files(), failpoints.Requests()), point) {
 			continue // See TestKilledAtAnyFailpointFilesGoOn and TestKilledAtAnyFailpointRequestsGoOn.

@@ -9,7 +9,6 @@ import (
 
 	"codebank.dev/platform/consumer"
 	"codebank.dev/platform/database"
-	"codebank.dev/platform/failpoint"
 	"codebank.dev/platform/id"
 	"codebank.dev/platform/keyfile"
 	"codebank.dev/platform/mail"
@@ -93,8 +92,8 @@ func takeRequests(server *serve.Server, store *postgres.Store, service *files.Se
 		return err
 	}
 	requests, err := consumer.New(consumer.Config{
-		Brokers: config.brokers, Topic: intake.Topic(bank), Group: intake.Reader(bank), Handler: handler, Offsets: store,
-		DeadLetters: lettersWithPoint{letters, config.database.Failpoint}, Logger: logger, BrokerAuth: config.brokerAuth,
+		Brokers: config.brokers, Topic: intake.Topic(bank), Group: intake.Reader(bank), Handler: handler, Offsets: store.Offsets(),
+		DeadLetters: consumer.WithPoint(letters, func() { config.database.Failpoint.At(failpoints.RequestLettersPublished) }), Logger: logger, BrokerAuth: config.brokerAuth,
 	})
 	if err != nil {
 		letters.Close()
@@ -107,19 +106,6 @@ func takeRequests(server *serve.Server, store *postgres.Store, service *files.Se
 		requests.Run(ctx)
 	})
 	return nil
-}
-
-// lettersWithPoint are dead letters with the failpoint behind them.
-type lettersWithPoint struct {
-	consumer.DeadLetters
-	failpoint failpoint.Hook
-}
-
-// Put implements consumer.DeadLetters.
-func (l lettersWithPoint) Put(ctx context.Context, letters []consumer.Letter) error {
-	err := l.DeadLetters.Put(ctx, letters)
-	l.failpoint.After(err, failpoints.RequestLettersPublished)
-	return err
 }
 
 // newID returns an id that nobody can guess.

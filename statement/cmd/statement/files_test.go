@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"codebank.dev/native/await"
 	"codebank.dev/native/postgres/postgrestest"
 	"codebank.dev/platform/fault"
 	"codebank.dev/platform/mail/mailtest"
@@ -61,6 +62,7 @@ func day() *statementv1.CreateFileRequest {
 // TestKilledAtAnyFailpointFilesGoOn: whatever a program was at when it died, the next one goes on with the file,
 // which is whole, and has its owner told.
 func TestKilledAtAnyFailpointFilesGoOn(t *testing.T) {
+	t.Parallel()
 	for _, point := range failpoints.Files() {
 		for name, request := range map[string]*statementv1.CreateFileRequest{"job": month(), "at once": day()} {
 			atOnce := name == "at once"
@@ -86,7 +88,7 @@ func TestKilledAtAnyFailpointFilesGoOn(t *testing.T) {
 				client := dialFiles(t, p)
 				created, err := client.CreateFile(t.Context(), request)
 				require.NoError(t, err)
-				require.Eventually(t, func() bool {
+				await.Until(t, func() bool {
 					again, err := client.CreateFile(t.Context(), request)
 					require.NoError(t, err)
 					require.Equal(t, created.GetFile().GetName(), again.GetFile().GetName())
@@ -134,6 +136,7 @@ func requireWhole(t *testing.T, client statementv1.FileServiceClient, file *stat
 
 // Several programs work on the files of one database, and each file is made once.
 func TestReplicasShareTheFiles(t *testing.T) {
+	t.Parallel()
 	url := postgrestest.Database(t)
 	at := statementtest.Migrated(t, url)
 	statementtest.NewSink(t, url).Write(t, busyAccount()...)
@@ -148,7 +151,7 @@ func TestReplicasShareTheFiles(t *testing.T) {
 		names[asked.RequestId] = response.GetFile().GetName()
 	}
 	for id, name := range names {
-		require.Eventually(t, func() bool {
+		await.Until(t, func() bool {
 			response, err := clients[1].GetFile(t.Context(), &statementv1.GetFileRequest{Name: name})
 			require.NoError(t, err)
 			return response.GetFile().GetState() == statementv1.FileState_FILE_STATE_READY

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"codebank.dev/native/await"
 	stack "codebank.dev/native/postgres"
 	"codebank.dev/native/postgres/postgrestest"
 	"codebank.dev/platform/database/databasetest"
@@ -62,7 +63,7 @@ func TestTheProgramServesWhatTheSinkWrites(t *testing.T) {
 		ended <- run(ctx, append(kit.Flags(t, "statement"), "--grpc-address", "127.0.0.1:0", "--http-address", web, "--log-level", "error", "--readers=auditor"),
 			[]string{"STATEMENT_DATABASE_URL=" + database}, io.Discard)
 	}()
-	require.Eventually(t, func() bool { code, _ := status("/readyz"); return code == 200 }, time.Minute, 10*time.Millisecond)
+	await.Until(t, func() bool { code, _ := status("/readyz"); return code == 200 }, time.Minute, 10*time.Millisecond)
 	statementtest.NewSink(t, url).Write(t, statementtest.Purchase(account, 1))
 	code, body := status("/v1/accounts/" + account + "/statement")
 	require.Equal(t, 200, code)

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"codebank.dev/native/await"
 	"codebank.dev/native/postgres/postgrestest"
 	"codebank.dev/platform/consumer"
 	"codebank.dev/platform/mail/mailtest"
@@ -111,6 +112,7 @@ func (d *desk) letter(t *testing.T) string {
 // A producer asks in the name of a user, who has the file then and is told of it. What cannot be a request, or can never be
 // fulfilled, is a dead letter with its cause, and holds nobody up.
 func TestFilesAreAskedForByTheTopic(t *testing.T) {
+	t.Parallel()
 	url, d, mails := postgrestest.Database(t), newDesk(t), mailtest.Catch(t)
 	at := statementtest.Migrated(t, url)
 	sink := statementtest.NewSink(t, url)
@@ -167,18 +169,19 @@ func stateOf(t *testing.T, pool *pgxpool.Pool, requestID string) string {
 // A request that comes before its account waits and is tried again. It holds up no request behind it, not even in its
 // partition.
 func TestARequestThatComesTooEarlyWaits(t *testing.T) {
+	t.Parallel()
 	url, d := postgrestest.Database(t), newDesk(t)
 	at := statementtest.Migrated(t, url)
 	sink := statementtest.NewSink(t, url)
 	p := start(t, at, append(d.flags(), "--request-patience=10m")...)
 	becomes := func(requestID, want string) {
 		t.Helper()
-		require.Eventually(t, func() bool { return stateOf(t, sink.Pool(), requestID) == want }, time.Minute, 20*time.Millisecond, requestID)
+		await.Until(t, func() bool { return stateOf(t, sink.Pool(), requestID) == want }, time.Minute, 20*time.Millisecond, requestID)
 	}
 	d.send(t, d.record(t, "gateway", request("early")), d.record(t, "payroll", request("payroll")))
 	becomes("early", "1 ACCOUNT_NOT_FOUND")
 	require.Equal(t, "NOT_FOR_USERS", d.letter(t), "it has the same key, so it is in the same partition")
-	require.Eventually(t, func() bool {
+	await.Until(t, func() bool {
 		answer, err := programtest.Get("http://" + p.address + "/metrics")
 		return err == nil && strings.Contains(answer.Body, `codebank_consumer_dead_letters_total{topic="`+intake.Topic(statementtest.Bank)+`"} 1`)
 	}, time.Minute, 20*time.Millisecond, "an alert is on this figure")
@@ -201,6 +204,7 @@ func TestARequestThatComesTooEarlyWaits(t *testing.T) {
 // TestKilledAtAnyFailpointRequestsGoOn: whatever a program was at when it died, each request is one file in the end, and each
 // letter is there.
 func TestKilledAtAnyFailpointRequestsGoOn(t *testing.T) {
+	t.Parallel()
 	for _, point := range append(failpoints.Requests(), failpoints.FileRequested) {
 		t.Run(string(point), func(t *testing.T) {
 			t.Parallel()
@@ -214,16 +218,16 @@ func TestKilledAtAnyFailpointRequestsGoOn(t *testing.T) {
 			dying := start(t, at, append(d.flags(), "--failpoint="+string(point))...)
 			d.send(t, d.record(t, "gateway", request("one")), d.record(t, "payroll", request("two")), d.record(t, "gateway", request("three")))
 			if early {
-				require.Eventually(t, func() bool { return stateOf(t, sink.Pool(), "three") == "1 ACCOUNT_NOT_FOUND" }, time.Minute, 20*time.Millisecond)
+				await.Until(t, func() bool { return stateOf(t, sink.Pool(), "three") == "1 ACCOUNT_NOT_FOUND" }, time.Minute, 20*time.Millisecond)
 				sink.Write(t, append(busyAccount(), after(many+1, 2))...)
 			}
 			dying.AwaitKilledAt(t, string(point))
 			p := start(t, at, d.flags()...)
 			require.Equal(t, "NOT_FOR_USERS", d.letter(t))
-			require.Eventually(t, func() bool { return ready(t, sink.Pool()) == "one three" }, 2*time.Minute, 50*time.Millisecond)
+			await.Until(t, func() bool { return ready(t, sink.Pool()) == "one three" }, 2*time.Minute, 50*time.Millisecond)
 
 			// The offset is behind all requests, so that they are not read again.
-			require.Eventually(t, func() bool {
+			await.Until(t, func() bool {
 				var behind int64
 				require.NoError(t, sink.Pool().QueryRow(t.Context(), "SELECT coalesce(max(next_offset), 0) FROM request_offsets").Scan(&behind))
 				return behind == 3

@@ -71,6 +71,31 @@ func Sample() Statement {
 	return s
 }
 
+// Pix returns a statement of a payment that was sent to another bank, of one that came from there, and of what was given
+// back of it.
+func Pix() Statement {
+	s := Sample()
+	balance := s.Events[1].BalanceAfter
+	s.Events = s.Events[:2]
+	for i, line := range []statement.Line{
+		{Kind: "PIX_OUT", Direction: "DEBIT", Amount: 1_500, CounterpartyName: "Bruno L***", EndToEndID: "E000000010G3r0vJ1lZl6WkYpW5H2cQ8", Description: "Almoço"},
+		{Kind: "PIX_IN", Direction: "CREDIT", Amount: 2_000, CounterpartyName: "Carla M***", EndToEndID: "E000000021Q8wTfB0mXn4RsVtU7E9dK3"},
+		{Kind: "PIX_RETURN", Direction: "DEBIT", Amount: 500, CounterpartyName: "Carla M***", EndToEndID: "D000000012Hb5ZxN3kLp7YqCwA6F1gJ4"},
+	} {
+		line.Sequence, line.Status, line.Currency, line.CounterpartyBankCode = int64(i)+3, "APPROVED", "BRL", "002"
+		line.TransactionID = id.Derive(Account, "t", strconv.FormatInt(line.Sequence, 10)).String()
+		line.CounterpartyAccountID = id.Derive(Account, "other").String()
+		line.OccurredAt = s.Header.Start.Add(time.Duration(i) * time.Hour)
+		if balance -= line.Amount; line.Direction == "CREDIT" {
+			balance += 2 * line.Amount
+		}
+		line.BalanceAfter = balance
+		s.Events = append(s.Events, line)
+	}
+	s.settle()
+	return s
+}
+
 // settle computes lines and header from the events.
 func (s *Statement) settle() {
 	h := &s.Header
@@ -205,6 +230,8 @@ func Random(t *rapid.T) *Statement {
 			TransactionID: id.Derive(s.Header.Account, strconv.FormatInt(sequence, 10)).String(),
 			Description:   text(t, "description"), MerchantName: text(t, "merchant"), MerchantReference: text(t, "reference"),
 			CounterpartyName: text(t, "counterparty"), MerchantCity: text(t, "city"),
+			CounterpartyBankCode: rapid.SampledFrom([]string{"", "", "002"}).Draw(t, "bank of the counterparty"),
+			EndToEndID:           rapid.SampledFrom([]string{"", "", "E000000010G3r0vJ1lZl6WkYpW5H2cQ8", "<&>", "=1"}).Draw(t, "end to end"),
 		}
 		if line.Kind == "HOLD" {
 			line.Direction = "NONE"

@@ -200,7 +200,10 @@ func (p *printer) describe(line *statement.Line) (title, more string) {
 		title, texts = texts[0], texts[1:]
 		texts = append([]string{kind}, texts...)
 	}
-	for _, text := range []string{line.MerchantCity, line.MerchantCountry, line.MerchantReference} {
+	if line.CounterpartyBankCode != "" {
+		texts = append(texts, p.words.bank+" "+line.CounterpartyBankCode)
+	}
+	for _, text := range []string{line.EndToEndID, line.MerchantCity, line.MerchantCountry, line.MerchantReference} {
 		if text != "" {
 			texts = append(texts, text)
 		}

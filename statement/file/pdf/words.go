@@ -11,7 +11,7 @@ import (
 type words struct {
 	title, account, period, opening, closing, credits, debits, lines, completeTo, made string
 	date, description, amount, balance                                                 string
-	page, of, to, number                                                               string
+	page, of, to, number, bank                                                         string
 	carried, noLines                                                                   string
 	kinds                                                                              map[string]string
 	accountKinds                                                                       map[file.AccountKind]string
@@ -26,7 +26,7 @@ var wordsIn = map[string]*words{
 		title: "Account statement", account: "Account", period: "Period", opening: "Opening balance", closing: "Closing balance",
 		credits: "Credits", debits: "Debits", lines: "Lines", completeTo: "Complete to", made: "Made",
 		date: "Date (UTC)", description: "Description", amount: "Amount", balance: "Balance",
-		page: "Page", of: "of", to: "to", number: "event no.", noLines: "No money moved in this period.",
+		page: "Page", of: "of", to: "to", number: "event no.", bank: "bank", noLines: "No money moved in this period.",
 		carried: "This file carries its lines as an attachment, statement.csv. “bankctl statement verify” compares lines and pages with the bank's ledger.",
 		kinds: map[string]string{
 			"PURCHASE": "Purchase", "REVERSAL": "Reversal", "DEPOSIT": "Deposit", "WITHDRAWAL": "Withdrawal", "TRANSFER": "Transfer",
@@ -39,7 +39,7 @@ var wordsIn = map[string]*words{
 		title: "Extrato da conta", account: "Conta", period: "Período", opening: "Saldo inicial", closing: "Saldo final",
 		credits: "Créditos", debits: "Débitos", lines: "Lançamentos", completeTo: "Completo até", made: "Emitido em",
 		date: "Data (UTC)", description: "Descrição", amount: "Valor", balance: "Saldo",
-		page: "Página", of: "de", to: "até", number: "evento nº", noLines: "Não houve lançamentos neste período.",
+		page: "Página", of: "de", to: "até", number: "evento nº", bank: "banco", noLines: "Não houve lançamentos neste período.",
 		carried: "Este arquivo traz os seus lançamentos em anexo, statement.csv. “bankctl statement verify” compara lançamentos e páginas com o livro do banco.",
 		kinds: map[string]string{
 			"PURCHASE": "Compra", "REVERSAL": "Estorno", "DEPOSIT": "Depósito", "WITHDRAWAL": "Saque", "TRANSFER": "Transferência",

@@ -196,7 +196,7 @@ func (c *csvScan) csvLine(row []string) error {
 	for i, text := range []*string{
 		&full.MerchantName, &full.MerchantCity, &full.MerchantCountry, &full.MerchantCategoryCode, &full.MerchantReference,
 		&full.CounterpartyName, &full.CounterpartyAccountID, &full.CounterpartyBankCode, &full.CardBrand, &full.CardLast4,
-		&full.TransactionID, &full.OriginalTransactionID,
+		&full.TransactionID, &full.OriginalTransactionID, &full.EndToEndID,
 	} {
 		*text = plain(row[texts+i])
 	}

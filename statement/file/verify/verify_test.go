@@ -156,6 +156,8 @@ func TestWhoComputesTheDigestsAnewIsFound(t *testing.T) {
 		"complete to later":         {0, func(s *filetest.Statement) { s.Events[8].OccurredAt = start.Add(20 * time.Hour) }},
 		"another description":       {1, func(s *filetest.Statement) { s.Events[2].Description = "Salary" }},
 		"another counterparty":      {2, func(s *filetest.Statement) { s.Events[3].CounterpartyName = "Bob" }},
+		"another end-to-end id":     {2, func(s *filetest.Statement) { s.Events[3].EndToEndID = "E1" }},
+		"another bank":              {2, func(s *filetest.Statement) { s.Events[3].CounterpartyBankCode = "003" }},
 		"another merchant":          {3, func(s *filetest.Statement) { s.Events[6].MerchantName = "Bar" }},
 	}
 	for name, forgery := range forgeries {

@@ -32,7 +32,7 @@ const (
 	TransactionKind_TRANSACTION_KIND_PURCHASE TransactionKind = 1
 	// A purchase, a capture or a transfer was given back, or a part of it.
 	TransactionKind_TRANSACTION_KIND_REVERSAL TransactionKind = 2
-	// Cash was paid in.
+	// Cash was paid in or, with a merchant, what the merchant's sales have brought in.
 	TransactionKind_TRANSACTION_KIND_DEPOSIT TransactionKind = 3
 	// Cash was paid out.
 	TransactionKind_TRANSACTION_KIND_WITHDRAWAL TransactionKind = 4
@@ -197,8 +197,14 @@ type Transaction struct {
 	ReversedMinor int64 `protobuf:"varint,16,opt,name=reversed_minor,json=reversedMinor,proto3" json:"reversed_minor,omitempty"`
 	CapturedMinor int64 `protobuf:"varint,17,opt,name=captured_minor,json=capturedMinor,proto3" json:"captured_minor,omitempty"`
 	ReleasedMinor int64 `protobuf:"varint,18,opt,name=released_minor,json=releasedMinor,proto3" json:"released_minor,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	// The identity of a payment between banks, the same at both of them; empty for any other transaction.
+	EndToEndId string `protobuf:"bytes,19,opt,name=end_to_end_id,json=endToEndId,proto3" json:"end_to_end_id,omitempty"`
+	// The bank that has the account at the other end; empty when it is this one.
+	CounterpartyBankCode string `protobuf:"bytes,20,opt,name=counterparty_bank_code,json=counterpartyBankCode,proto3" json:"counterparty_bank_code,omitempty"`
+	// Who is at the other end of a payment between banks, as that bank shows him; empty for none.
+	CounterpartyName string `protobuf:"bytes,21,opt,name=counterparty_name,json=counterpartyName,proto3" json:"counterparty_name,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
 }
 
 func (x *Transaction) Reset() {
@@ -355,6 +361,27 @@ func (x *Transaction) GetReleasedMinor() int64 {
 		return x.ReleasedMinor
 	}
 	return 0
+}
+
+func (x *Transaction) GetEndToEndId() string {
+	if x != nil {
+		return x.EndToEndId
+	}
+	return ""
+}
+
+func (x *Transaction) GetCounterpartyBankCode() string {
+	if x != nil {
+		return x.CounterpartyBankCode
+	}
+	return ""
+}
+
+func (x *Transaction) GetCounterpartyName() string {
+	if x != nil {
+		return x.CounterpartyName
+	}
+	return ""
 }
 
 type OpenAccountRequest struct {
@@ -1062,6 +1089,148 @@ func (x *WithdrawResponse) GetTransaction() *Transaction {
 	return nil
 }
 
+type PayOutRequest struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	RequestId string                 `protobuf:"bytes,1,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// accounts/{uuid}: a wallet, whoever owns it.
+	Account string `protobuf:"bytes,2,opt,name=account,proto3" json:"account,omitempty"`
+	// Minor units, 1 or more.
+	AmountMinor int64 `protobuf:"varint,3,opt,name=amount_minor,json=amountMinor,proto3" json:"amount_minor,omitempty"`
+	// ISO 4217; must be the account's.
+	Currency string `protobuf:"bytes,4,opt,name=currency,proto3" json:"currency,omitempty"`
+	// Whose sales are paid out.
+	Merchant *Merchant `protobuf:"bytes,5,opt,name=merchant,proto3" json:"merchant,omitempty"`
+	// Up to 140 characters.
+	Description string `protobuf:"bytes,6,opt,name=description,proto3" json:"description,omitempty"`
+	// The merchant's own name for the payout: as request_id, or empty.
+	MerchantReference string `protobuf:"bytes,7,opt,name=merchant_reference,json=merchantReference,proto3" json:"merchant_reference,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
+}
+
+func (x *PayOutRequest) Reset() {
+	*x = PayOutRequest{}
+	mi := &file_bank_v1_wallet_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PayOutRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PayOutRequest) ProtoMessage() {}
+
+func (x *PayOutRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_bank_v1_wallet_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PayOutRequest.ProtoReflect.Descriptor instead.
+func (*PayOutRequest) Descriptor() ([]byte, []int) {
+	return file_bank_v1_wallet_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *PayOutRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+func (x *PayOutRequest) GetAccount() string {
+	if x != nil {
+		return x.Account
+	}
+	return ""
+}
+
+func (x *PayOutRequest) GetAmountMinor() int64 {
+	if x != nil {
+		return x.AmountMinor
+	}
+	return 0
+}
+
+func (x *PayOutRequest) GetCurrency() string {
+	if x != nil {
+		return x.Currency
+	}
+	return ""
+}
+
+func (x *PayOutRequest) GetMerchant() *Merchant {
+	if x != nil {
+		return x.Merchant
+	}
+	return nil
+}
+
+func (x *PayOutRequest) GetDescription() string {
+	if x != nil {
+		return x.Description
+	}
+	return ""
+}
+
+func (x *PayOutRequest) GetMerchantReference() string {
+	if x != nil {
+		return x.MerchantReference
+	}
+	return ""
+}
+
+type PayOutResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Transaction   *Transaction           `protobuf:"bytes,1,opt,name=transaction,proto3" json:"transaction,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PayOutResponse) Reset() {
+	*x = PayOutResponse{}
+	mi := &file_bank_v1_wallet_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PayOutResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PayOutResponse) ProtoMessage() {}
+
+func (x *PayOutResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_bank_v1_wallet_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PayOutResponse.ProtoReflect.Descriptor instead.
+func (*PayOutResponse) Descriptor() ([]byte, []int) {
+	return file_bank_v1_wallet_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *PayOutResponse) GetTransaction() *Transaction {
+	if x != nil {
+		return x.Transaction
+	}
+	return nil
+}
+
 type PurchaseRequest struct {
 	state     protoimpl.MessageState `protogen:"open.v1"`
 	RequestId string                 `protobuf:"bytes,1,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
@@ -1085,7 +1254,7 @@ type PurchaseRequest struct {
 
 func (x *PurchaseRequest) Reset() {
 	*x = PurchaseRequest{}
-	mi := &file_bank_v1_wallet_proto_msgTypes[13]
+	mi := &file_bank_v1_wallet_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1097,7 +1266,7 @@ func (x *PurchaseRequest) String() string {
 func (*PurchaseRequest) ProtoMessage() {}
 
 func (x *PurchaseRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_wallet_proto_msgTypes[13]
+	mi := &file_bank_v1_wallet_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1110,7 +1279,7 @@ func (x *PurchaseRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PurchaseRequest.ProtoReflect.Descriptor instead.
 func (*PurchaseRequest) Descriptor() ([]byte, []int) {
-	return file_bank_v1_wallet_proto_rawDescGZIP(), []int{13}
+	return file_bank_v1_wallet_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *PurchaseRequest) GetRequestId() string {
@@ -1178,7 +1347,7 @@ type PurchaseResponse struct {
 
 func (x *PurchaseResponse) Reset() {
 	*x = PurchaseResponse{}
-	mi := &file_bank_v1_wallet_proto_msgTypes[14]
+	mi := &file_bank_v1_wallet_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1190,7 +1359,7 @@ func (x *PurchaseResponse) String() string {
 func (*PurchaseResponse) ProtoMessage() {}
 
 func (x *PurchaseResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_wallet_proto_msgTypes[14]
+	mi := &file_bank_v1_wallet_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1203,7 +1372,7 @@ func (x *PurchaseResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PurchaseResponse.ProtoReflect.Descriptor instead.
 func (*PurchaseResponse) Descriptor() ([]byte, []int) {
-	return file_bank_v1_wallet_proto_rawDescGZIP(), []int{14}
+	return file_bank_v1_wallet_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *PurchaseResponse) GetTransaction() *Transaction {
@@ -1235,7 +1404,7 @@ type TransferRequest struct {
 
 func (x *TransferRequest) Reset() {
 	*x = TransferRequest{}
-	mi := &file_bank_v1_wallet_proto_msgTypes[15]
+	mi := &file_bank_v1_wallet_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1247,7 +1416,7 @@ func (x *TransferRequest) String() string {
 func (*TransferRequest) ProtoMessage() {}
 
 func (x *TransferRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_wallet_proto_msgTypes[15]
+	mi := &file_bank_v1_wallet_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1260,7 +1429,7 @@ func (x *TransferRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TransferRequest.ProtoReflect.Descriptor instead.
 func (*TransferRequest) Descriptor() ([]byte, []int) {
-	return file_bank_v1_wallet_proto_rawDescGZIP(), []int{15}
+	return file_bank_v1_wallet_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *TransferRequest) GetRequestId() string {
@@ -1321,7 +1490,7 @@ type TransferResponse struct {
 
 func (x *TransferResponse) Reset() {
 	*x = TransferResponse{}
-	mi := &file_bank_v1_wallet_proto_msgTypes[16]
+	mi := &file_bank_v1_wallet_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1333,7 +1502,7 @@ func (x *TransferResponse) String() string {
 func (*TransferResponse) ProtoMessage() {}
 
 func (x *TransferResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_wallet_proto_msgTypes[16]
+	mi := &file_bank_v1_wallet_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1346,7 +1515,7 @@ func (x *TransferResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TransferResponse.ProtoReflect.Descriptor instead.
 func (*TransferResponse) Descriptor() ([]byte, []int) {
-	return file_bank_v1_wallet_proto_rawDescGZIP(), []int{16}
+	return file_bank_v1_wallet_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *TransferResponse) GetTransaction() *Transaction {
@@ -1366,7 +1535,7 @@ type CancelRequest struct {
 
 func (x *CancelRequest) Reset() {
 	*x = CancelRequest{}
-	mi := &file_bank_v1_wallet_proto_msgTypes[17]
+	mi := &file_bank_v1_wallet_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1378,7 +1547,7 @@ func (x *CancelRequest) String() string {
 func (*CancelRequest) ProtoMessage() {}
 
 func (x *CancelRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_wallet_proto_msgTypes[17]
+	mi := &file_bank_v1_wallet_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1391,7 +1560,7 @@ func (x *CancelRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelRequest.ProtoReflect.Descriptor instead.
 func (*CancelRequest) Descriptor() ([]byte, []int) {
-	return file_bank_v1_wallet_proto_rawDescGZIP(), []int{17}
+	return file_bank_v1_wallet_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *CancelRequest) GetRequestId() string {
@@ -1411,7 +1580,7 @@ type CancelResponse struct {
 
 func (x *CancelResponse) Reset() {
 	*x = CancelResponse{}
-	mi := &file_bank_v1_wallet_proto_msgTypes[18]
+	mi := &file_bank_v1_wallet_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1423,7 +1592,7 @@ func (x *CancelResponse) String() string {
 func (*CancelResponse) ProtoMessage() {}
 
 func (x *CancelResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_wallet_proto_msgTypes[18]
+	mi := &file_bank_v1_wallet_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1436,7 +1605,7 @@ func (x *CancelResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelResponse.ProtoReflect.Descriptor instead.
 func (*CancelResponse) Descriptor() ([]byte, []int) {
-	return file_bank_v1_wallet_proto_rawDescGZIP(), []int{18}
+	return file_bank_v1_wallet_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *CancelResponse) GetTransaction() *Transaction {
@@ -1464,7 +1633,7 @@ type ReverseRequest struct {
 
 func (x *ReverseRequest) Reset() {
 	*x = ReverseRequest{}
-	mi := &file_bank_v1_wallet_proto_msgTypes[19]
+	mi := &file_bank_v1_wallet_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1476,7 +1645,7 @@ func (x *ReverseRequest) String() string {
 func (*ReverseRequest) ProtoMessage() {}
 
 func (x *ReverseRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_wallet_proto_msgTypes[19]
+	mi := &file_bank_v1_wallet_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1489,7 +1658,7 @@ func (x *ReverseRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReverseRequest.ProtoReflect.Descriptor instead.
 func (*ReverseRequest) Descriptor() ([]byte, []int) {
-	return file_bank_v1_wallet_proto_rawDescGZIP(), []int{19}
+	return file_bank_v1_wallet_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *ReverseRequest) GetRequestId() string {
@@ -1537,7 +1706,7 @@ type ReverseResponse struct {
 
 func (x *ReverseResponse) Reset() {
 	*x = ReverseResponse{}
-	mi := &file_bank_v1_wallet_proto_msgTypes[20]
+	mi := &file_bank_v1_wallet_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1549,7 +1718,7 @@ func (x *ReverseResponse) String() string {
 func (*ReverseResponse) ProtoMessage() {}
 
 func (x *ReverseResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_wallet_proto_msgTypes[20]
+	mi := &file_bank_v1_wallet_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1562,7 +1731,7 @@ func (x *ReverseResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReverseResponse.ProtoReflect.Descriptor instead.
 func (*ReverseResponse) Descriptor() ([]byte, []int) {
-	return file_bank_v1_wallet_proto_rawDescGZIP(), []int{20}
+	return file_bank_v1_wallet_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *ReverseResponse) GetTransaction() *Transaction {
@@ -1582,7 +1751,7 @@ type GetTransactionRequest struct {
 
 func (x *GetTransactionRequest) Reset() {
 	*x = GetTransactionRequest{}
-	mi := &file_bank_v1_wallet_proto_msgTypes[21]
+	mi := &file_bank_v1_wallet_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1594,7 +1763,7 @@ func (x *GetTransactionRequest) String() string {
 func (*GetTransactionRequest) ProtoMessage() {}
 
 func (x *GetTransactionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_wallet_proto_msgTypes[21]
+	mi := &file_bank_v1_wallet_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1607,7 +1776,7 @@ func (x *GetTransactionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetTransactionRequest.ProtoReflect.Descriptor instead.
 func (*GetTransactionRequest) Descriptor() ([]byte, []int) {
-	return file_bank_v1_wallet_proto_rawDescGZIP(), []int{21}
+	return file_bank_v1_wallet_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *GetTransactionRequest) GetName() string {
@@ -1626,7 +1795,7 @@ type GetTransactionResponse struct {
 
 func (x *GetTransactionResponse) Reset() {
 	*x = GetTransactionResponse{}
-	mi := &file_bank_v1_wallet_proto_msgTypes[22]
+	mi := &file_bank_v1_wallet_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1638,7 +1807,7 @@ func (x *GetTransactionResponse) String() string {
 func (*GetTransactionResponse) ProtoMessage() {}
 
 func (x *GetTransactionResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_wallet_proto_msgTypes[22]
+	mi := &file_bank_v1_wallet_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1651,7 +1820,7 @@ func (x *GetTransactionResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetTransactionResponse.ProtoReflect.Descriptor instead.
 func (*GetTransactionResponse) Descriptor() ([]byte, []int) {
-	return file_bank_v1_wallet_proto_rawDescGZIP(), []int{22}
+	return file_bank_v1_wallet_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *GetTransactionResponse) GetTransaction() *Transaction {
@@ -1688,7 +1857,7 @@ type PlaceHoldRequest struct {
 
 func (x *PlaceHoldRequest) Reset() {
 	*x = PlaceHoldRequest{}
-	mi := &file_bank_v1_wallet_proto_msgTypes[23]
+	mi := &file_bank_v1_wallet_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1700,7 +1869,7 @@ func (x *PlaceHoldRequest) String() string {
 func (*PlaceHoldRequest) ProtoMessage() {}
 
 func (x *PlaceHoldRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_wallet_proto_msgTypes[23]
+	mi := &file_bank_v1_wallet_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1713,7 +1882,7 @@ func (x *PlaceHoldRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PlaceHoldRequest.ProtoReflect.Descriptor instead.
 func (*PlaceHoldRequest) Descriptor() ([]byte, []int) {
-	return file_bank_v1_wallet_proto_rawDescGZIP(), []int{23}
+	return file_bank_v1_wallet_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *PlaceHoldRequest) GetRequestId() string {
@@ -1788,7 +1957,7 @@ type PlaceHoldResponse struct {
 
 func (x *PlaceHoldResponse) Reset() {
 	*x = PlaceHoldResponse{}
-	mi := &file_bank_v1_wallet_proto_msgTypes[24]
+	mi := &file_bank_v1_wallet_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1800,7 +1969,7 @@ func (x *PlaceHoldResponse) String() string {
 func (*PlaceHoldResponse) ProtoMessage() {}
 
 func (x *PlaceHoldResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_wallet_proto_msgTypes[24]
+	mi := &file_bank_v1_wallet_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1813,7 +1982,7 @@ func (x *PlaceHoldResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PlaceHoldResponse.ProtoReflect.Descriptor instead.
 func (*PlaceHoldResponse) Descriptor() ([]byte, []int) {
-	return file_bank_v1_wallet_proto_rawDescGZIP(), []int{24}
+	return file_bank_v1_wallet_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *PlaceHoldResponse) GetTransaction() *Transaction {
@@ -1839,7 +2008,7 @@ type CaptureHoldRequest struct {
 
 func (x *CaptureHoldRequest) Reset() {
 	*x = CaptureHoldRequest{}
-	mi := &file_bank_v1_wallet_proto_msgTypes[25]
+	mi := &file_bank_v1_wallet_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1851,7 +2020,7 @@ func (x *CaptureHoldRequest) String() string {
 func (*CaptureHoldRequest) ProtoMessage() {}
 
 func (x *CaptureHoldRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_wallet_proto_msgTypes[25]
+	mi := &file_bank_v1_wallet_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1864,7 +2033,7 @@ func (x *CaptureHoldRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CaptureHoldRequest.ProtoReflect.Descriptor instead.
 func (*CaptureHoldRequest) Descriptor() ([]byte, []int) {
-	return file_bank_v1_wallet_proto_rawDescGZIP(), []int{25}
+	return file_bank_v1_wallet_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *CaptureHoldRequest) GetRequestId() string {
@@ -1905,7 +2074,7 @@ type CaptureHoldResponse struct {
 
 func (x *CaptureHoldResponse) Reset() {
 	*x = CaptureHoldResponse{}
-	mi := &file_bank_v1_wallet_proto_msgTypes[26]
+	mi := &file_bank_v1_wallet_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1917,7 +2086,7 @@ func (x *CaptureHoldResponse) String() string {
 func (*CaptureHoldResponse) ProtoMessage() {}
 
 func (x *CaptureHoldResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_wallet_proto_msgTypes[26]
+	mi := &file_bank_v1_wallet_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1930,7 +2099,7 @@ func (x *CaptureHoldResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CaptureHoldResponse.ProtoReflect.Descriptor instead.
 func (*CaptureHoldResponse) Descriptor() ([]byte, []int) {
-	return file_bank_v1_wallet_proto_rawDescGZIP(), []int{26}
+	return file_bank_v1_wallet_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *CaptureHoldResponse) GetTransaction() *Transaction {
@@ -1953,7 +2122,7 @@ type VoidHoldRequest struct {
 
 func (x *VoidHoldRequest) Reset() {
 	*x = VoidHoldRequest{}
-	mi := &file_bank_v1_wallet_proto_msgTypes[27]
+	mi := &file_bank_v1_wallet_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1965,7 +2134,7 @@ func (x *VoidHoldRequest) String() string {
 func (*VoidHoldRequest) ProtoMessage() {}
 
 func (x *VoidHoldRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_wallet_proto_msgTypes[27]
+	mi := &file_bank_v1_wallet_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1978,7 +2147,7 @@ func (x *VoidHoldRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VoidHoldRequest.ProtoReflect.Descriptor instead.
 func (*VoidHoldRequest) Descriptor() ([]byte, []int) {
-	return file_bank_v1_wallet_proto_rawDescGZIP(), []int{27}
+	return file_bank_v1_wallet_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *VoidHoldRequest) GetName() string {
@@ -2005,7 +2174,7 @@ type VoidHoldResponse struct {
 
 func (x *VoidHoldResponse) Reset() {
 	*x = VoidHoldResponse{}
-	mi := &file_bank_v1_wallet_proto_msgTypes[28]
+	mi := &file_bank_v1_wallet_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2017,7 +2186,7 @@ func (x *VoidHoldResponse) String() string {
 func (*VoidHoldResponse) ProtoMessage() {}
 
 func (x *VoidHoldResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_wallet_proto_msgTypes[28]
+	mi := &file_bank_v1_wallet_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2030,7 +2199,7 @@ func (x *VoidHoldResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VoidHoldResponse.ProtoReflect.Descriptor instead.
 func (*VoidHoldResponse) Descriptor() ([]byte, []int) {
-	return file_bank_v1_wallet_proto_rawDescGZIP(), []int{28}
+	return file_bank_v1_wallet_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *VoidHoldResponse) GetTransaction() *Transaction {
@@ -2044,7 +2213,7 @@ var File_bank_v1_wallet_proto protoreflect.FileDescriptor
 
 const file_bank_v1_wallet_proto_rawDesc = "" +
 	"\n" +
-	"\x14bank/v1/wallet.proto\x12\abank.v1\x1a\x12bank/v1/card.proto\x1a\x16bank/v1/purchase.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd2\x05\n" +
+	"\x14bank/v1/wallet.proto\x12\abank.v1\x1a\x12bank/v1/card.proto\x1a\x16bank/v1/purchase.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd8\x06\n" +
 	"\vTransaction\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1d\n" +
 	"\n" +
@@ -2067,7 +2236,11 @@ const file_bank_v1_wallet_proto_rawDesc = "" +
 	"expireTime\x12%\n" +
 	"\x0ereversed_minor\x18\x10 \x01(\x03R\rreversedMinor\x12%\n" +
 	"\x0ecaptured_minor\x18\x11 \x01(\x03R\rcapturedMinor\x12%\n" +
-	"\x0ereleased_minor\x18\x12 \x01(\x03R\rreleasedMinor\"\xef\x01\n" +
+	"\x0ereleased_minor\x18\x12 \x01(\x03R\rreleasedMinor\x12!\n" +
+	"\rend_to_end_id\x18\x13 \x01(\tR\n" +
+	"endToEndId\x124\n" +
+	"\x16counterparty_bank_code\x18\x14 \x01(\tR\x14counterpartyBankCode\x12+\n" +
+	"\x11counterparty_name\x18\x15 \x01(\tR\x10counterpartyName\"\xef\x01\n" +
 	"\x12OpenAccountRequest\x12#\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tB\x04\xe2A\x01\x02R\trequestId\x12\x1f\n" +
@@ -2117,6 +2290,17 @@ const file_bank_v1_wallet_proto_rawDesc = "" +
 	"\vdescription\x18\x05 \x01(\tR\vdescription\x12=\n" +
 	"\frequest_time\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\vrequestTime\"J\n" +
 	"\x10WithdrawResponse\x126\n" +
+	"\vtransaction\x18\x01 \x01(\v2\x14.bank.v1.TransactionR\vtransaction\"\xa5\x02\n" +
+	"\rPayOutRequest\x12#\n" +
+	"\n" +
+	"request_id\x18\x01 \x01(\tB\x04\xe2A\x01\x02R\trequestId\x12\x1e\n" +
+	"\aaccount\x18\x02 \x01(\tB\x04\xe2A\x01\x02R\aaccount\x12'\n" +
+	"\famount_minor\x18\x03 \x01(\x03B\x04\xe2A\x01\x02R\vamountMinor\x12 \n" +
+	"\bcurrency\x18\x04 \x01(\tB\x04\xe2A\x01\x02R\bcurrency\x123\n" +
+	"\bmerchant\x18\x05 \x01(\v2\x11.bank.v1.MerchantB\x04\xe2A\x01\x02R\bmerchant\x12 \n" +
+	"\vdescription\x18\x06 \x01(\tR\vdescription\x12-\n" +
+	"\x12merchant_reference\x18\a \x01(\tR\x11merchantReference\"H\n" +
+	"\x0ePayOutResponse\x126\n" +
 	"\vtransaction\x18\x01 \x01(\v2\x14.bank.v1.TransactionR\vtransaction\"\xe6\x02\n" +
 	"\x0fPurchaseRequest\x12#\n" +
 	"\n" +
@@ -2205,7 +2389,7 @@ const file_bank_v1_wallet_proto_rawDesc = "" +
 	"\x1eTRANSACTION_STATUS_UNSPECIFIED\x10\x00\x12\x1f\n" +
 	"\x1bTRANSACTION_STATUS_APPROVED\x10\x01\x12\x1f\n" +
 	"\x1bTRANSACTION_STATUS_DECLINED\x10\x02\x12\x1d\n" +
-	"\x19TRANSACTION_STATUS_VOIDED\x10\x032\x87\f\n" +
+	"\x19TRANSACTION_STATUS_VOIDED\x10\x032\xee\f\n" +
 	"\rWalletService\x12f\n" +
 	"\vOpenAccount\x12\x1b.bank.v1.OpenAccountRequest\x1a\x1c.bank.v1.OpenAccountResponse\"\x1c\x82\xd3\xe4\x93\x02\x16:\x01*\"\x11/v1/accounts:open\x12a\n" +
 	"\fListAccounts\x12\x1c.bank.v1.ListAccountsRequest\x1a\x1d.bank.v1.ListAccountsResponse\"\x14\x82\xd3\xe4\x93\x02\x0e\x12\f/v1/accounts\x12l\n" +
@@ -2213,7 +2397,8 @@ const file_bank_v1_wallet_proto_rawDesc = "" +
 	"GetBalance\x12\x1a.bank.v1.GetBalanceRequest\x1a\x1b.bank.v1.GetBalanceResponse\"%\x82\xd3\xe4\x93\x02\x1f\x12\x1d/v1/{name=accounts/*}/balance\x12s\n" +
 	"\fCloseAccount\x12\x1c.bank.v1.CloseAccountRequest\x1a\x1d.bank.v1.CloseAccountResponse\"&\x82\xd3\xe4\x93\x02 :\x01*\"\x1b/v1/{name=accounts/*}:close\x12i\n" +
 	"\aDeposit\x12\x17.bank.v1.DepositRequest\x1a\x18.bank.v1.DepositResponse\"+\x82\xd3\xe4\x93\x02%:\x01*\" /v1/{account=accounts/*}:deposit\x12m\n" +
-	"\bWithdraw\x12\x18.bank.v1.WithdrawRequest\x1a\x19.bank.v1.WithdrawResponse\",\x82\xd3\xe4\x93\x02&:\x01*\"!/v1/{account=accounts/*}:withdraw\x12m\n" +
+	"\bWithdraw\x12\x18.bank.v1.WithdrawRequest\x1a\x19.bank.v1.WithdrawResponse\",\x82\xd3\xe4\x93\x02&:\x01*\"!/v1/{account=accounts/*}:withdraw\x12e\n" +
+	"\x06PayOut\x12\x16.bank.v1.PayOutRequest\x1a\x17.bank.v1.PayOutResponse\"*\x82\xd3\xe4\x93\x02$:\x01*\"\x1f/v1/{account=accounts/*}:payout\x12m\n" +
 	"\bPurchase\x12\x18.bank.v1.PurchaseRequest\x1a\x19.bank.v1.PurchaseResponse\",\x82\xd3\xe4\x93\x02&:\x01*\"!/v1/{account=accounts/*}:purchase\x12l\n" +
 	"\bTransfer\x12\x18.bank.v1.TransferRequest\x1a\x19.bank.v1.TransferResponse\"+\x82\xd3\xe4\x93\x02%:\x01*\" /v1/{source=accounts/*}:transfer\x12]\n" +
 	"\x06Cancel\x12\x16.bank.v1.CancelRequest\x1a\x17.bank.v1.CancelResponse\"\"\x82\xd3\xe4\x93\x02\x1c:\x01*\"\x17/v1/transactions:cancel\x12j\n" +
@@ -2236,7 +2421,7 @@ func file_bank_v1_wallet_proto_rawDescGZIP() []byte {
 }
 
 var file_bank_v1_wallet_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_bank_v1_wallet_proto_msgTypes = make([]protoimpl.MessageInfo, 29)
+var file_bank_v1_wallet_proto_msgTypes = make([]protoimpl.MessageInfo, 31)
 var file_bank_v1_wallet_proto_goTypes = []any{
 	(TransactionKind)(0),           // 0: bank.v1.TransactionKind
 	(TransactionStatus)(0),         // 1: bank.v1.TransactionStatus
@@ -2253,94 +2438,100 @@ var file_bank_v1_wallet_proto_goTypes = []any{
 	(*DepositResponse)(nil),        // 12: bank.v1.DepositResponse
 	(*WithdrawRequest)(nil),        // 13: bank.v1.WithdrawRequest
 	(*WithdrawResponse)(nil),       // 14: bank.v1.WithdrawResponse
-	(*PurchaseRequest)(nil),        // 15: bank.v1.PurchaseRequest
-	(*PurchaseResponse)(nil),       // 16: bank.v1.PurchaseResponse
-	(*TransferRequest)(nil),        // 17: bank.v1.TransferRequest
-	(*TransferResponse)(nil),       // 18: bank.v1.TransferResponse
-	(*CancelRequest)(nil),          // 19: bank.v1.CancelRequest
-	(*CancelResponse)(nil),         // 20: bank.v1.CancelResponse
-	(*ReverseRequest)(nil),         // 21: bank.v1.ReverseRequest
-	(*ReverseResponse)(nil),        // 22: bank.v1.ReverseResponse
-	(*GetTransactionRequest)(nil),  // 23: bank.v1.GetTransactionRequest
-	(*GetTransactionResponse)(nil), // 24: bank.v1.GetTransactionResponse
-	(*PlaceHoldRequest)(nil),       // 25: bank.v1.PlaceHoldRequest
-	(*PlaceHoldResponse)(nil),      // 26: bank.v1.PlaceHoldResponse
-	(*CaptureHoldRequest)(nil),     // 27: bank.v1.CaptureHoldRequest
-	(*CaptureHoldResponse)(nil),    // 28: bank.v1.CaptureHoldResponse
-	(*VoidHoldRequest)(nil),        // 29: bank.v1.VoidHoldRequest
-	(*VoidHoldResponse)(nil),       // 30: bank.v1.VoidHoldResponse
-	(*Decline)(nil),                // 31: bank.v1.Decline
-	(*Merchant)(nil),               // 32: bank.v1.Merchant
-	(*timestamppb.Timestamp)(nil),  // 33: google.protobuf.Timestamp
-	(*Account)(nil),                // 34: bank.v1.Account
+	(*PayOutRequest)(nil),          // 15: bank.v1.PayOutRequest
+	(*PayOutResponse)(nil),         // 16: bank.v1.PayOutResponse
+	(*PurchaseRequest)(nil),        // 17: bank.v1.PurchaseRequest
+	(*PurchaseResponse)(nil),       // 18: bank.v1.PurchaseResponse
+	(*TransferRequest)(nil),        // 19: bank.v1.TransferRequest
+	(*TransferResponse)(nil),       // 20: bank.v1.TransferResponse
+	(*CancelRequest)(nil),          // 21: bank.v1.CancelRequest
+	(*CancelResponse)(nil),         // 22: bank.v1.CancelResponse
+	(*ReverseRequest)(nil),         // 23: bank.v1.ReverseRequest
+	(*ReverseResponse)(nil),        // 24: bank.v1.ReverseResponse
+	(*GetTransactionRequest)(nil),  // 25: bank.v1.GetTransactionRequest
+	(*GetTransactionResponse)(nil), // 26: bank.v1.GetTransactionResponse
+	(*PlaceHoldRequest)(nil),       // 27: bank.v1.PlaceHoldRequest
+	(*PlaceHoldResponse)(nil),      // 28: bank.v1.PlaceHoldResponse
+	(*CaptureHoldRequest)(nil),     // 29: bank.v1.CaptureHoldRequest
+	(*CaptureHoldResponse)(nil),    // 30: bank.v1.CaptureHoldResponse
+	(*VoidHoldRequest)(nil),        // 31: bank.v1.VoidHoldRequest
+	(*VoidHoldResponse)(nil),       // 32: bank.v1.VoidHoldResponse
+	(*Decline)(nil),                // 33: bank.v1.Decline
+	(*Merchant)(nil),               // 34: bank.v1.Merchant
+	(*timestamppb.Timestamp)(nil),  // 35: google.protobuf.Timestamp
+	(*Account)(nil),                // 36: bank.v1.Account
 }
 var file_bank_v1_wallet_proto_depIdxs = []int32{
 	0,  // 0: bank.v1.Transaction.kind:type_name -> bank.v1.TransactionKind
 	1,  // 1: bank.v1.Transaction.status:type_name -> bank.v1.TransactionStatus
-	31, // 2: bank.v1.Transaction.decline:type_name -> bank.v1.Decline
-	32, // 3: bank.v1.Transaction.merchant:type_name -> bank.v1.Merchant
-	33, // 4: bank.v1.Transaction.decide_time:type_name -> google.protobuf.Timestamp
-	33, // 5: bank.v1.Transaction.expire_time:type_name -> google.protobuf.Timestamp
-	33, // 6: bank.v1.OpenAccountRequest.request_time:type_name -> google.protobuf.Timestamp
-	34, // 7: bank.v1.OpenAccountResponse.account:type_name -> bank.v1.Account
+	33, // 2: bank.v1.Transaction.decline:type_name -> bank.v1.Decline
+	34, // 3: bank.v1.Transaction.merchant:type_name -> bank.v1.Merchant
+	35, // 4: bank.v1.Transaction.decide_time:type_name -> google.protobuf.Timestamp
+	35, // 5: bank.v1.Transaction.expire_time:type_name -> google.protobuf.Timestamp
+	35, // 6: bank.v1.OpenAccountRequest.request_time:type_name -> google.protobuf.Timestamp
+	36, // 7: bank.v1.OpenAccountResponse.account:type_name -> bank.v1.Account
 	2,  // 8: bank.v1.OpenAccountResponse.opening_deposit:type_name -> bank.v1.Transaction
-	34, // 9: bank.v1.ListAccountsResponse.accounts:type_name -> bank.v1.Account
-	34, // 10: bank.v1.GetBalanceResponse.account:type_name -> bank.v1.Account
-	34, // 11: bank.v1.CloseAccountResponse.account:type_name -> bank.v1.Account
-	33, // 12: bank.v1.DepositRequest.request_time:type_name -> google.protobuf.Timestamp
+	36, // 9: bank.v1.ListAccountsResponse.accounts:type_name -> bank.v1.Account
+	36, // 10: bank.v1.GetBalanceResponse.account:type_name -> bank.v1.Account
+	36, // 11: bank.v1.CloseAccountResponse.account:type_name -> bank.v1.Account
+	35, // 12: bank.v1.DepositRequest.request_time:type_name -> google.protobuf.Timestamp
 	2,  // 13: bank.v1.DepositResponse.transaction:type_name -> bank.v1.Transaction
-	33, // 14: bank.v1.WithdrawRequest.request_time:type_name -> google.protobuf.Timestamp
+	35, // 14: bank.v1.WithdrawRequest.request_time:type_name -> google.protobuf.Timestamp
 	2,  // 15: bank.v1.WithdrawResponse.transaction:type_name -> bank.v1.Transaction
-	32, // 16: bank.v1.PurchaseRequest.merchant:type_name -> bank.v1.Merchant
-	33, // 17: bank.v1.PurchaseRequest.request_time:type_name -> google.protobuf.Timestamp
-	2,  // 18: bank.v1.PurchaseResponse.transaction:type_name -> bank.v1.Transaction
-	33, // 19: bank.v1.TransferRequest.request_time:type_name -> google.protobuf.Timestamp
-	2,  // 20: bank.v1.TransferResponse.transaction:type_name -> bank.v1.Transaction
-	2,  // 21: bank.v1.CancelResponse.transaction:type_name -> bank.v1.Transaction
-	33, // 22: bank.v1.ReverseRequest.request_time:type_name -> google.protobuf.Timestamp
-	2,  // 23: bank.v1.ReverseResponse.transaction:type_name -> bank.v1.Transaction
-	2,  // 24: bank.v1.GetTransactionResponse.transaction:type_name -> bank.v1.Transaction
-	32, // 25: bank.v1.PlaceHoldRequest.merchant:type_name -> bank.v1.Merchant
-	33, // 26: bank.v1.PlaceHoldRequest.expire_time:type_name -> google.protobuf.Timestamp
-	33, // 27: bank.v1.PlaceHoldRequest.request_time:type_name -> google.protobuf.Timestamp
-	2,  // 28: bank.v1.PlaceHoldResponse.transaction:type_name -> bank.v1.Transaction
-	33, // 29: bank.v1.CaptureHoldRequest.request_time:type_name -> google.protobuf.Timestamp
-	2,  // 30: bank.v1.CaptureHoldResponse.transaction:type_name -> bank.v1.Transaction
-	33, // 31: bank.v1.VoidHoldRequest.request_time:type_name -> google.protobuf.Timestamp
-	2,  // 32: bank.v1.VoidHoldResponse.transaction:type_name -> bank.v1.Transaction
-	3,  // 33: bank.v1.WalletService.OpenAccount:input_type -> bank.v1.OpenAccountRequest
-	5,  // 34: bank.v1.WalletService.ListAccounts:input_type -> bank.v1.ListAccountsRequest
-	7,  // 35: bank.v1.WalletService.GetBalance:input_type -> bank.v1.GetBalanceRequest
-	9,  // 36: bank.v1.WalletService.CloseAccount:input_type -> bank.v1.CloseAccountRequest
-	11, // 37: bank.v1.WalletService.Deposit:input_type -> bank.v1.DepositRequest
-	13, // 38: bank.v1.WalletService.Withdraw:input_type -> bank.v1.WithdrawRequest
-	15, // 39: bank.v1.WalletService.Purchase:input_type -> bank.v1.PurchaseRequest
-	17, // 40: bank.v1.WalletService.Transfer:input_type -> bank.v1.TransferRequest
-	19, // 41: bank.v1.WalletService.Cancel:input_type -> bank.v1.CancelRequest
-	21, // 42: bank.v1.WalletService.Reverse:input_type -> bank.v1.ReverseRequest
-	23, // 43: bank.v1.WalletService.GetTransaction:input_type -> bank.v1.GetTransactionRequest
-	25, // 44: bank.v1.WalletService.PlaceHold:input_type -> bank.v1.PlaceHoldRequest
-	27, // 45: bank.v1.WalletService.CaptureHold:input_type -> bank.v1.CaptureHoldRequest
-	29, // 46: bank.v1.WalletService.VoidHold:input_type -> bank.v1.VoidHoldRequest
-	4,  // 47: bank.v1.WalletService.OpenAccount:output_type -> bank.v1.OpenAccountResponse
-	6,  // 48: bank.v1.WalletService.ListAccounts:output_type -> bank.v1.ListAccountsResponse
-	8,  // 49: bank.v1.WalletService.GetBalance:output_type -> bank.v1.GetBalanceResponse
-	10, // 50: bank.v1.WalletService.CloseAccount:output_type -> bank.v1.CloseAccountResponse
-	12, // 51: bank.v1.WalletService.Deposit:output_type -> bank.v1.DepositResponse
-	14, // 52: bank.v1.WalletService.Withdraw:output_type -> bank.v1.WithdrawResponse
-	16, // 53: bank.v1.WalletService.Purchase:output_type -> bank.v1.PurchaseResponse
-	18, // 54: bank.v1.WalletService.Transfer:output_type -> bank.v1.TransferResponse
-	20, // 55: bank.v1.WalletService.Cancel:output_type -> bank.v1.CancelResponse
-	22, // 56: bank.v1.WalletService.Reverse:output_type -> bank.v1.ReverseResponse
-	24, // 57: bank.v1.WalletService.GetTransaction:output_type -> bank.v1.GetTransactionResponse
-	26, // 58: bank.v1.WalletService.PlaceHold:output_type -> bank.v1.PlaceHoldResponse
-	28, // 59: bank.v1.WalletService.CaptureHold:output_type -> bank.v1.CaptureHoldResponse
-	30, // 60: bank.v1.WalletService.VoidHold:output_type -> bank.v1.VoidHoldResponse
-	47, // [47:61] is the sub-list for method output_type
-	33, // [33:47] is the sub-list for method input_type
-	33, // [33:33] is the sub-list for extension type_name
-	33, // [33:33] is the sub-list for extension extendee
-	0,  // [0:33] is the sub-list for field type_name
+	34, // 16: bank.v1.PayOutRequest.merchant:type_name -> bank.v1.Merchant
+	2,  // 17: bank.v1.PayOutResponse.transaction:type_name -> bank.v1.Transaction
+	34, // 18: bank.v1.PurchaseRequest.merchant:type_name -> bank.v1.Merchant
+	35, // 19: bank.v1.PurchaseRequest.request_time:type_name -> google.protobuf.Timestamp
+	2,  // 20: bank.v1.PurchaseResponse.transaction:type_name -> bank.v1.Transaction
+	35, // 21: bank.v1.TransferRequest.request_time:type_name -> google.protobuf.Timestamp
+	2,  // 22: bank.v1.TransferResponse.transaction:type_name -> bank.v1.Transaction
+	2,  // 23: bank.v1.CancelResponse.transaction:type_name -> bank.v1.Transaction
+	35, // 24: bank.v1.ReverseRequest.request_time:type_name -> google.protobuf.Timestamp
+	2,  // 25: bank.v1.ReverseResponse.transaction:type_name -> bank.v1.Transaction
+	2,  // 26: bank.v1.GetTransactionResponse.transaction:type_name -> bank.v1.Transaction
+	34, // 27: bank.v1.PlaceHoldRequest.merchant:type_name -> bank.v1.Merchant
+	35, // 28: bank.v1.PlaceHoldRequest.expire_time:type_name -> google.protobuf.Timestamp
+	35, // 29: bank.v1.PlaceHoldRequest.request_time:type_name -> google.protobuf.Timestamp
+	2,  // 30: bank.v1.PlaceHoldResponse.transaction:type_name -> bank.v1.Transaction
+	35, // 31: bank.v1.CaptureHoldRequest.request_time:type_name -> google.protobuf.Timestamp
+	2,  // 32: bank.v1.CaptureHoldResponse.transaction:type_name -> bank.v1.Transaction
+	35, // 33: bank.v1.VoidHoldRequest.request_time:type_name -> google.protobuf.Timestamp
+	2,  // 34: bank.v1.VoidHoldResponse.transaction:type_name -> bank.v1.Transaction
+	3,  // 35: bank.v1.WalletService.OpenAccount:input_type -> bank.v1.OpenAccountRequest
+	5,  // 36: bank.v1.WalletService.ListAccounts:input_type -> bank.v1.ListAccountsRequest
+	7,  // 37: bank.v1.WalletService.GetBalance:input_type -> bank.v1.GetBalanceRequest
+	9,  // 38: bank.v1.WalletService.CloseAccount:input_type -> bank.v1.CloseAccountRequest
+	11, // 39: bank.v1.WalletService.Deposit:input_type -> bank.v1.DepositRequest
+	13, // 40: bank.v1.WalletService.Withdraw:input_type -> bank.v1.WithdrawRequest
+	15, // 41: bank.v1.WalletService.PayOut:input_type -> bank.v1.PayOutRequest
+	17, // 42: bank.v1.WalletService.Purchase:input_type -> bank.v1.PurchaseRequest
+	19, // 43: bank.v1.WalletService.Transfer:input_type -> bank.v1.TransferRequest
+	21, // 44: bank.v1.WalletService.Cancel:input_type -> bank.v1.CancelRequest
+	23, // 45: bank.v1.WalletService.Reverse:input_type -> bank.v1.ReverseRequest
+	25, // 46: bank.v1.WalletService.GetTransaction:input_type -> bank.v1.GetTransactionRequest
+	27, // 47: bank.v1.WalletService.PlaceHold:input_type -> bank.v1.PlaceHoldRequest
+	29, // 48: bank.v1.WalletService.CaptureHold:input_type -> bank.v1.CaptureHoldRequest
+	31, // 49: bank.v1.WalletService.VoidHold:input_type -> bank.v1.VoidHoldRequest
+	4,  // 50: bank.v1.WalletService.OpenAccount:output_type -> bank.v1.OpenAccountResponse
+	6,  // 51: bank.v1.WalletService.ListAccounts:output_type -> bank.v1.ListAccountsResponse
+	8,  // 52: bank.v1.WalletService.GetBalance:output_type -> bank.v1.GetBalanceResponse
+	10, // 53: bank.v1.WalletService.CloseAccount:output_type -> bank.v1.CloseAccountResponse
+	12, // 54: bank.v1.WalletService.Deposit:output_type -> bank.v1.DepositResponse
+	14, // 55: bank.v1.WalletService.Withdraw:output_type -> bank.v1.WithdrawResponse
+	16, // 56: bank.v1.WalletService.PayOut:output_type -> bank.v1.PayOutResponse
+	18, // 57: bank.v1.WalletService.Purchase:output_type -> bank.v1.PurchaseResponse
+	20, // 58: bank.v1.WalletService.Transfer:output_type -> bank.v1.TransferResponse
+	22, // 59: bank.v1.WalletService.Cancel:output_type -> bank.v1.CancelResponse
+	24, // 60: bank.v1.WalletService.Reverse:output_type -> bank.v1.ReverseResponse
+	26, // 61: bank.v1.WalletService.GetTransaction:output_type -> bank.v1.GetTransactionResponse
+	28, // 62: bank.v1.WalletService.PlaceHold:output_type -> bank.v1.PlaceHoldResponse
+	30, // 63: bank.v1.WalletService.CaptureHold:output_type -> bank.v1.CaptureHoldResponse
+	32, // 64: bank.v1.WalletService.VoidHold:output_type -> bank.v1.VoidHoldResponse
+	50, // [50:65] is the sub-list for method output_type
+	35, // [35:50] is the sub-list for method input_type
+	35, // [35:35] is the sub-list for extension type_name
+	35, // [35:35] is the sub-list for extension extendee
+	0,  // [0:35] is the sub-list for field type_name
 }
 
 func init() { file_bank_v1_wallet_proto_init() }
@@ -2356,7 +2547,7 @@ func file_bank_v1_wallet_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_bank_v1_wallet_proto_rawDesc), len(file_bank_v1_wallet_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   29,
+			NumMessages:   31,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

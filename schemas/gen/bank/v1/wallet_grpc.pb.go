@@ -25,6 +25,7 @@ const (
 	WalletService_CloseAccount_FullMethodName   = "/bank.v1.WalletService/CloseAccount"
 	WalletService_Deposit_FullMethodName        = "/bank.v1.WalletService/Deposit"
 	WalletService_Withdraw_FullMethodName       = "/bank.v1.WalletService/Withdraw"
+	WalletService_PayOut_FullMethodName         = "/bank.v1.WalletService/PayOut"
 	WalletService_Purchase_FullMethodName       = "/bank.v1.WalletService/Purchase"
 	WalletService_Transfer_FullMethodName       = "/bank.v1.WalletService/Transfer"
 	WalletService_Cancel_FullMethodName         = "/bank.v1.WalletService/Cancel"
@@ -64,6 +65,9 @@ type WalletServiceClient interface {
 	Deposit(ctx context.Context, in *DepositRequest, opts ...grpc.CallOption) (*DepositResponse, error)
 	// Withdraw pays cash out of a wallet. The same callers may as for a deposit.
 	Withdraw(ctx context.Context, in *WithdrawRequest, opts ...grpc.CallOption) (*WithdrawResponse, error)
+	// PayOut pays what a merchant's sales have brought in to a wallet: a deposit from the merchant's settlement account.
+	// The acquirer says how much that is; the bank keeps no balance of it. Only an acquirer and an operator may.
+	PayOut(ctx context.Context, in *PayOutRequest, opts ...grpc.CallOption) (*PayOutResponse, error)
 	// Purchase pays a merchant from the balance of a wallet.
 	Purchase(ctx context.Context, in *PurchaseRequest, opts ...grpc.CallOption) (*PurchaseResponse, error)
 	// Transfer moves money from a wallet to another account of this bank, in one commit.
@@ -149,6 +153,16 @@ func (c *walletServiceClient) Withdraw(ctx context.Context, in *WithdrawRequest,
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(WithdrawResponse)
 	err := c.cc.Invoke(ctx, WalletService_Withdraw_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *walletServiceClient) PayOut(ctx context.Context, in *PayOutRequest, opts ...grpc.CallOption) (*PayOutResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(PayOutResponse)
+	err := c.cc.Invoke(ctx, WalletService_PayOut_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -264,6 +278,9 @@ type WalletServiceServer interface {
 	Deposit(context.Context, *DepositRequest) (*DepositResponse, error)
 	// Withdraw pays cash out of a wallet. The same callers may as for a deposit.
 	Withdraw(context.Context, *WithdrawRequest) (*WithdrawResponse, error)
+	// PayOut pays what a merchant's sales have brought in to a wallet: a deposit from the merchant's settlement account.
+	// The acquirer says how much that is; the bank keeps no balance of it. Only an acquirer and an operator may.
+	PayOut(context.Context, *PayOutRequest) (*PayOutResponse, error)
 	// Purchase pays a merchant from the balance of a wallet.
 	Purchase(context.Context, *PurchaseRequest) (*PurchaseResponse, error)
 	// Transfer moves money from a wallet to another account of this bank, in one commit.
@@ -312,6 +329,9 @@ func (UnimplementedWalletServiceServer) Deposit(context.Context, *DepositRequest
 }
 func (UnimplementedWalletServiceServer) Withdraw(context.Context, *WithdrawRequest) (*WithdrawResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Withdraw not implemented")
+}
+func (UnimplementedWalletServiceServer) PayOut(context.Context, *PayOutRequest) (*PayOutResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method PayOut not implemented")
 }
 func (UnimplementedWalletServiceServer) Purchase(context.Context, *PurchaseRequest) (*PurchaseResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Purchase not implemented")
@@ -462,6 +482,24 @@ func _WalletService_Withdraw_Handler(srv interface{}, ctx context.Context, dec f
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(WalletServiceServer).Withdraw(ctx, req.(*WithdrawRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _WalletService_PayOut_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(PayOutRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(WalletServiceServer).PayOut(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: WalletService_PayOut_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(WalletServiceServer).PayOut(ctx, req.(*PayOutRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -640,6 +678,10 @@ var WalletService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Withdraw",
 			Handler:    _WalletService_Withdraw_Handler,
+		},
+		{
+			MethodName: "PayOut",
+			Handler:    _WalletService_PayOut_Handler,
 		},
 		{
 			MethodName: "Purchase",

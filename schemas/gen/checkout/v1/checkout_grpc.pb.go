@@ -47,10 +47,12 @@ type CheckoutServiceClient interface {
 	// GetGuestOrder answers the order of a guest to whoever has its secret. NOT_FOUND when there is none, and
 	// when the secret is another. The secret is in the body, because addresses are written into logs.
 	GetGuestOrder(ctx context.Context, in *GetGuestOrderRequest, opts ...grpc.CallOption) (*GetGuestOrderResponse, error)
-	// ListOrders answers orders, the newest first: a user's own, those under a program's request ids, an
-	// operator's choice of all. A declined order is listed with its reason.
+	// ListOrders answers orders, the newest first: a user's own, those under a program's request ids, with a live
+	// secret those of the merchant's stores, an operator's choice of all. A member of a merchant names a store of his
+	// to list its orders. A declined order is listed with its reason.
 	ListOrders(ctx context.Context, in *ListOrdersRequest, opts ...grpc.CallOption) (*ListOrdersResponse, error)
-	// RefundOrder gives a paid order back, or a part of it. Idempotent by request_id. FAILED_PRECONDITION when
+	// RefundOrder gives a paid order back, or a part of it: for operators, for the program that placed it, and for the
+	// merchant of its store (a live secret, or a member). Idempotent by request_id. FAILED_PRECONDITION when
 	// the order was not paid, when nothing is left of it or less than asked for. When the bank cannot be reached
 	// within the deadline the refund is answered PENDING and ended later by the service itself: read it with
 	// GetOrder.
@@ -154,10 +156,12 @@ type CheckoutServiceServer interface {
 	// GetGuestOrder answers the order of a guest to whoever has its secret. NOT_FOUND when there is none, and
 	// when the secret is another. The secret is in the body, because addresses are written into logs.
 	GetGuestOrder(context.Context, *GetGuestOrderRequest) (*GetGuestOrderResponse, error)
-	// ListOrders answers orders, the newest first: a user's own, those under a program's request ids, an
-	// operator's choice of all. A declined order is listed with its reason.
+	// ListOrders answers orders, the newest first: a user's own, those under a program's request ids, with a live
+	// secret those of the merchant's stores, an operator's choice of all. A member of a merchant names a store of his
+	// to list its orders. A declined order is listed with its reason.
 	ListOrders(context.Context, *ListOrdersRequest) (*ListOrdersResponse, error)
-	// RefundOrder gives a paid order back, or a part of it. Idempotent by request_id. FAILED_PRECONDITION when
+	// RefundOrder gives a paid order back, or a part of it: for operators, for the program that placed it, and for the
+	// merchant of its store (a live secret, or a member). Idempotent by request_id. FAILED_PRECONDITION when
 	// the order was not paid, when nothing is left of it or less than asked for. When the bank cannot be reached
 	// within the deadline the refund is answered PENDING and ended later by the service itself: read it with
 	// GetOrder.

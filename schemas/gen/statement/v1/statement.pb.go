@@ -283,8 +283,10 @@ type Line struct {
 	CounterpartyBankCode string `protobuf:"bytes,21,opt,name=counterparty_bank_code,json=counterpartyBankCode,proto3" json:"counterparty_bank_code,omitempty"`
 	// The merchant's own name for the payment.
 	MerchantReference string `protobuf:"bytes,22,opt,name=merchant_reference,json=merchantReference,proto3" json:"merchant_reference,omitempty"`
-	unknownFields     protoimpl.UnknownFields
-	sizeCache         protoimpl.SizeCache
+	// The identity of a payment between banks, the same at both of them; empty for any other line.
+	EndToEndId    string `protobuf:"bytes,23,opt,name=end_to_end_id,json=endToEndId,proto3" json:"end_to_end_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Line) Reset() {
@@ -471,6 +473,13 @@ func (x *Line) GetMerchantReference() string {
 	return ""
 }
 
+func (x *Line) GetEndToEndId() string {
+	if x != nil {
+		return x.EndToEndId
+	}
+	return ""
+}
+
 // PendingHold is an amount that is set aside and did not move yet.
 type PendingHold struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -494,7 +503,11 @@ type PendingHold struct {
 	CounterpartyName     string `protobuf:"bytes,15,opt,name=counterparty_name,json=counterpartyName,proto3" json:"counterparty_name,omitempty"`
 	TransactionId        string `protobuf:"bytes,16,opt,name=transaction_id,json=transactionId,proto3" json:"transaction_id,omitempty"`
 	// True while an earlier event is still on its way.
-	Provisional   bool `protobuf:"varint,17,opt,name=provisional,proto3" json:"provisional,omitempty"`
+	Provisional bool `protobuf:"varint,17,opt,name=provisional,proto3" json:"provisional,omitempty"`
+	// The bank that a payment between banks goes to; empty for any other hold.
+	CounterpartyBankCode string `protobuf:"bytes,18,opt,name=counterparty_bank_code,json=counterpartyBankCode,proto3" json:"counterparty_bank_code,omitempty"`
+	// The identity of a payment between banks; empty for any other hold.
+	EndToEndId    string `protobuf:"bytes,19,opt,name=end_to_end_id,json=endToEndId,proto3" json:"end_to_end_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -648,6 +661,20 @@ func (x *PendingHold) GetProvisional() bool {
 	return false
 }
 
+func (x *PendingHold) GetCounterpartyBankCode() string {
+	if x != nil {
+		return x.CounterpartyBankCode
+	}
+	return ""
+}
+
+func (x *PendingHold) GetEndToEndId() string {
+	if x != nil {
+		return x.EndToEndId
+	}
+	return ""
+}
+
 type GetStatementRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// accounts/{uuid}/statement
@@ -792,8 +819,8 @@ type ListLinesRequest struct {
 	Kinds []LineKind `protobuf:"varint,6,rep,packed,name=kinds,proto3,enum=statement.v1.LineKind" json:"kinds,omitempty"`
 	// Lines of this direction only; unspecified for both.
 	Direction LineDirection `protobuf:"varint,7,opt,name=direction,proto3,enum=statement.v1.LineDirection" json:"direction,omitempty"`
-	// Lines that have this text in their description, merchant's name, merchant's reference or counterparty's
-	// name, without regard to capitals and accents. 1 to 140 characters; empty for all.
+	// Lines that have this text in their description, merchant's name, merchant's reference, counterparty's name
+	// or end-to-end id, without regard to capitals and accents. 1 to 140 characters; empty for all.
 	Text string `protobuf:"bytes,8,opt,name=text,proto3" json:"text,omitempty"`
 	// Minor units, inclusive; 0 for no bound.
 	MinAmountMinor int64 `protobuf:"varint,9,opt,name=min_amount_minor,json=minAmountMinor,proto3" json:"min_amount_minor,omitempty"`
@@ -1538,7 +1565,7 @@ const file_statement_v1_statement_proto_rawDesc = "" +
 	"\n" +
 	"held_minor\x18\x06 \x01(\x03R\theldMinor\x12,\n" +
 	"\x12credit_limit_minor\x18\a \x01(\x03R\x10creditLimitMinor\x12'\n" +
-	"\x0favailable_minor\x18\b \x01(\x03R\x0eavailableMinor\"\x98\a\n" +
+	"\x0favailable_minor\x18\b \x01(\x03R\x0eavailableMinor\"\xbb\a\n" +
 	"\x04Line\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1a\n" +
 	"\bsequence\x18\x02 \x01(\x03R\bsequence\x129\n" +
@@ -1565,7 +1592,9 @@ const file_statement_v1_statement_proto_rawDesc = "" +
 	"\vprovisional\x18\x13 \x01(\bR\vprovisional\x121\n" +
 	"\x14counterparty_account\x18\x14 \x01(\tR\x13counterpartyAccount\x124\n" +
 	"\x16counterparty_bank_code\x18\x15 \x01(\tR\x14counterpartyBankCode\x12-\n" +
-	"\x12merchant_reference\x18\x16 \x01(\tR\x11merchantReference\"\xa4\x05\n" +
+	"\x12merchant_reference\x18\x16 \x01(\tR\x11merchantReference\x12!\n" +
+	"\rend_to_end_id\x18\x17 \x01(\tR\n" +
+	"endToEndId\"\xfd\x05\n" +
 	"\vPendingHold\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1a\n" +
 	"\bsequence\x18\x02 \x01(\x03R\bsequence\x129\n" +
@@ -1588,7 +1617,10 @@ const file_statement_v1_statement_proto_rawDesc = "" +
 	"card_last4\x18\x0e \x01(\tR\tcardLast4\x12+\n" +
 	"\x11counterparty_name\x18\x0f \x01(\tR\x10counterpartyName\x12%\n" +
 	"\x0etransaction_id\x18\x10 \x01(\tR\rtransactionId\x12 \n" +
-	"\vprovisional\x18\x11 \x01(\bR\vprovisional\"\xb2\x01\n" +
+	"\vprovisional\x18\x11 \x01(\bR\vprovisional\x124\n" +
+	"\x16counterparty_bank_code\x18\x12 \x01(\tR\x14counterpartyBankCode\x12!\n" +
+	"\rend_to_end_id\x18\x13 \x01(\tR\n" +
+	"endToEndId\"\xb2\x01\n" +
 	"\x13GetStatementRequest\x12\x18\n" +
 	"\x04name\x18\x01 \x01(\tB\x04\xe2A\x01\x02R\x04name\x12$\n" +
 	"\x0eas_of_sequence\x18\x02 \x01(\x03R\fasOfSequence\x128\n" +

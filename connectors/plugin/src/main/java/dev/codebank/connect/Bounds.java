@@ -9,9 +9,9 @@ import java.util.Map;
 import org.apache.kafka.connect.errors.DataException;
 
 /**
- * The bounds of the fields of the bank's events: the longest text and the range of a number. The table is the one that
- * the bank's programs use ({@code schemas/bounds}). A value outside its bound is never an event of the bank, and some
- * store could not hold it or show it. Safe for concurrent use.
+ * The bounds of the fields of our events: the longest text and the range of a number. The table is the one that our
+ * programs use ({@code schemas/bounds}). A value outside its bound is never an event of ours, and some store could not
+ * hold it or show it. Safe for concurrent use.
  */
 final class Bounds {
     /** The first moment of the year 1 and the last of the year 9999: what all readers of a time can show. */
@@ -19,6 +19,8 @@ final class Bounds {
     static final long LAST_MILLI = 253_402_300_799_999L;
 
     static final Bounds TRANSACTIONS = read("transactions");
+    static final Bounds CHARGES = read("charge-events");
+    static final Bounds PIX = read("pix-payments");
     static final Bounds WATERMARKS = read("watermarks");
 
     /**

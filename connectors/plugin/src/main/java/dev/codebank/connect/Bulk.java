@@ -20,14 +20,14 @@ final class Bulk {
     /** A record that becomes a document. */
     static final class Document {
         final SinkRecord record;
-        /** Whether this sink made the document's content, not the writer of the record. */
-        private final boolean ours;
+        /** What the record should be; null if this sink made the document's content, not the writer of the record. */
+        private final BankEvents events;
         /** True when Elasticsearch has the document. It is read after the delivery has ended. */
         boolean acknowledged;
 
-        Document(SinkRecord record, boolean ours) {
+        Document(SinkRecord record, BankEvents events) {
             this.record = record;
-            this.ours = ours;
+            this.events = events;
         }
 
         /**
@@ -35,7 +35,7 @@ final class Bulk {
          * whatever the error says.
          */
         boolean isValid() {
-            return ours || BankEvents.mayBe(record.value());
+            return events == null || events.mayBe(record.value());
         }
     }
 
@@ -101,13 +101,13 @@ final class Bulk {
      */
     void add(SinkRecord record, DocumentRenderer renderer) {
         renderer.render(record, body);
-        added(new Document(record, false));
+        added(new Document(record, renderer.events()));
     }
 
     /** Adds a document of this sink's own about a record. The consumer writes its two lines. */
     void add(SinkRecord record, Consumer<JsonBuffer> lines) {
         lines.accept(body);
-        added(new Document(record, true));
+        added(new Document(record, null));
     }
 
     /** Removes the last document and returns a new bulk that starts with it. */

@@ -17,10 +17,10 @@ final class Companions {
     private final boolean[] present;
 
     /** Creates the check of the fields of one schema, in their order. */
-    Companions(List<String> fields) {
+    Companions(List<String> fields, Bounds bounds) {
         present = new boolean[fields.size()];
         for (int i = 0; i < fields.size(); i++) {
-            String with = Bounds.TRANSACTIONS.of(fields.get(i)).with();
+            String with = bounds.of(fields.get(i)).with();
             if (with != null && fields.contains(with)) {
                 pairs.add(new Pair(fields.get(i), i, with, fields.indexOf(with)));
             }

@@ -65,7 +65,7 @@ final class CopyPlan {
         }
         steps = all.toArray(new Step[0]);
         companions = new Companions(type.shape().parts().stream()
-            .map(part -> table.column(part.name()) == null ? "" : part.name()).toList());
+            .map(part -> table.column(part.name()) == null ? "" : part.name()).toList(), Bounds.TRANSACTIONS);
         count = names.size();
         columns = names.stream().map(PostgresTable::quoted).collect(Collectors.joining(", "));
     }

@@ -40,11 +40,12 @@ final class DocumentPlan {
     /**
      * Creates a plan.
      *
+     * @param bounds the bounds of the fields
      * @param id the field with the document's id, a text; null if no field has the id
      * @param time the field with the event's time; null if no time is needed
      * @throws DataException if no event of this schema can be a document
      */
-    DocumentPlan(AvroType type, String id, String time) {
+    DocumentPlan(AvroType type, Bounds bounds, String id, String time) {
         List<AvroType.Part> parts = type.shape().parts();
         if (parts == null) {
             throw new DataException("only a record can be a document");
@@ -58,11 +59,11 @@ final class DocumentPlan {
             int nullBranch = of.shape().nonNull() == null ? -1 : of.shape().nullBranch();
             AvroType nonNull = of.shape().nonNull() == null ? of : of.shape().nonNull();
             JsonBuffer name = new JsonBuffer(64).raw(',').string(names.get(i)).raw(':');
-            Bounds.Bound bound = Bounds.TRANSACTIONS.of(names.get(i));
+            Bounds.Bound bound = bounds.of(names.get(i));
             steps[i] = new Step(name.slice(0, name.size()), nullBranch,
                 i == timeStep ? time(nonNull, bound) : value(nonNull, bound), bound);
         }
-        companions = new Companions(names);
+        companions = new Companions(names, bounds);
         if (idStep >= 0 && (parts.get(idStep).type().schema().type() != Schema.Type.STRING)) {
             throw new DataException("field " + id + " holds no id: it must be a text");
         }

@@ -36,6 +36,7 @@ final class DocumentRenderer {
     private final String timeField;
     private final boolean keyIgnored;
     private final SchemaRegistry registry;
+    private final BankEvents events;
     private final Map<Integer, DocumentPlan> framed = new HashMap<>();
     private final JsonBuffer scratch = new JsonBuffer(4096);
     private final AddedFields added;
@@ -58,6 +59,7 @@ final class DocumentRenderer {
      */
     DocumentRenderer(ElasticsearchSinkConfig config, SchemaRegistry registry, LongSupplier clock) {
         this.registry = registry;
+        events = config.events();
         added = new AddedFields(config, clock);
         index = config.indexName();
         idField = config.getString(ElasticsearchSinkConfig.DOCUMENT_ID_FIELD);
@@ -66,10 +68,15 @@ final class DocumentRenderer {
         keyIgnored = config.getBoolean(ElasticsearchSinkConfig.KEY_IGNORE);
     }
 
+    /** Returns what the documents are made of. */
+    BankEvents events() {
+        return events;
+    }
+
     /**
      * Appends the record's action line and document to the buffer.
      *
-     * @throws WaitingException if the record is an event of the bank, and the registry does not have its schema
+     * @throws WaitingException if the record is an event of ours, and the registry does not have its schema
      * @throws DataException if the record cannot be a document: it is a tombstone or not a structure, has no id or no
      *     time, or has a value outside its bound. The buffer is then unchanged.
      */
@@ -147,7 +154,7 @@ final class DocumentRenderer {
     private DocumentPlan framedPlan(int id) {
         DocumentPlan plan = framed.get(id);
         if (plan == null) {
-            plan = new DocumentPlan(registry.byId(id), idField, timeField);
+            plan = new DocumentPlan(registry.byId(id), events.bounds(), idField, timeField);
             if (framed.size() >= MAX_PLANS) {
                 framed.clear();
             }

@@ -35,6 +35,7 @@ final class ElasticsearchSinkConfig extends AbstractConfig {
     static final String RETRY_BACKOFF_MS = "retry.backoff.ms";
     static final String FLUSH_TIMEOUT_MS = "flush.timeout.ms";
 
+    static final String EVENTS_SUBJECT = "events.subject";
     static final String INDEX_NAME_FORMAT = "index.name.format";
     static final String INDEX_TIMESTAMP_FIELD = "index.timestamp.field";
     static final String INDEX_TIMESTAMP_FORMAT = "index.timestamp.format";
@@ -96,6 +97,11 @@ final class ElasticsearchSinkConfig extends AbstractConfig {
 
     Duration flushTimeout() {
         return Duration.ofMillis(getLong(FLUSH_TIMEOUT_MS));
+    }
+
+    /** Returns what the records should be. */
+    BankEvents events() {
+        return BankEvents.of(getString(EVENTS_SUBJECT));
     }
 
     IndexName indexName() {
@@ -304,5 +310,8 @@ final class ElasticsearchSinkConfig extends AbstractConfig {
             "What happens to a record that cannot be a document, or that the mapping refuses. '" + REPORT
                 + "' sends it to the dead-letter topic, and fails the task if there is no such topic. '" + FAIL
                 + "' fails the task. A record is never dropped.", group, 7, Width.SHORT, "Malformed documents");
+        definition.define(EVENTS_SUBJECT, Type.STRING, BankEvents.subjects()[0], ConfigDef.ValidString.in(BankEvents.subjects()),
+            Importance.LOW, "Which events the topics hold, as a folder of schemas/avro. The plug-in knows the schema and the bounds of"
+                + " their fields. An event that fits them waits or stops the task, and is never a dead letter.", group, 8, Width.MEDIUM, "Events");
     }
 }

@@ -85,7 +85,7 @@ public final class ElasticsearchSinkTask extends SinkTask {
         addressee = new Addressee(settings.get("name"));
         batchSize = config.getInt(ElasticsearchSinkConfig.BATCH_SIZE);
         bulkBytes = config.getLong(ElasticsearchSinkConfig.BULK_SIZE_BYTES);
-        registry = config.getList(SchemaRegistry.URLS) == null ? null : new SchemaRegistry(config);
+        registry = config.getList(SchemaRegistry.URLS) == null ? null : new SchemaRegistry(config, config.events());
         renderer = new DocumentRenderer(config, registry);
         client = new ElasticsearchClient(config);
         delivery = new BulkDelivery(client, new IndexTemplate(config, ElasticsearchSinkConfig.INDEX_TEMPLATE, client),

@@ -57,7 +57,7 @@ public final class PostgresSinkTask extends SinkTask {
         config = new PostgresSinkConfig(settings);
         addressee = new Addressee(settings.get("name"));
         batchSize = config.getInt(PostgresSinkConfig.BATCH_SIZE);
-        registry = new SchemaRegistry(config);
+        registry = new SchemaRegistry(config, BankEvents.TRANSACTIONS);
         reporter = context.errantRecordReporter();
         waits = new Waits(LOG, context);
     }

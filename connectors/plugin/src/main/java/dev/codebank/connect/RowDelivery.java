@@ -62,7 +62,7 @@ final class RowDelivery {
     }
 
     private static void refuse(SinkRecord record, SQLException error, Map<SinkRecord, DataException> refusals) {
-        if (BankEvents.mayBe(record.value())) {
+        if (BankEvents.TRANSACTIONS.mayBe(record.value())) {
             throw SqlFault.refusesAnEvent(error, Refusal.position(record));
         }
         refusals.put(record, SqlFault.refusal(error));

@@ -299,7 +299,7 @@ class AvroTypeTest {
 
     private static SchemaRegistry registryAt(String url) {
         return new SchemaRegistry(new AbstractConfig(SchemaRegistry.define(new ConfigDef(), true),
-            Map.of("schema.registry.url", url), false));
+            Map.of("schema.registry.url", url, SchemaRegistry.SETTLING_MS, "0"), false), BankEvents.TRANSACTIONS);
     }
 
     private String url() {

@@ -22,7 +22,7 @@ final class BankEvent {
     private static final Path SCHEMAS = Path.of("..", "..", "schemas");
 
     /** The newest version. It is the schema id in the frame of the events that {@link #with} returns. */
-    static final int NEWEST = BankEvents.released().size();
+    static final int NEWEST = BankEvents.TRANSACTIONS.released().size();
 
     private BankEvent() {
     }

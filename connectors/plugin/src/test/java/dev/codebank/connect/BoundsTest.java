@@ -20,11 +20,11 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** A value outside its bound becomes neither a row nor a document, and the error names the field. */
 class BoundsTest {
     private static final String ACCOUNT = "5a1f3c1e-9d2b-4c56-8a53-0d6a5f7f2b10";
-    private static final AvroType NEWEST = BankEvents.released().get(BankEvents.released().size() - 1);
+    private static final AvroType NEWEST = BankEvents.TRANSACTIONS.released().get(BankEvents.TRANSACTIONS.released().size() - 1);
 
     @Test
     void everyFieldOfEveryVersionHasABoundOfItsType() {
-        for (AvroType version : BankEvents.released()) {
+        for (AvroType version : BankEvents.TRANSACTIONS.released()) {
             for (AvroType.Part part : version.shape().parts()) {
                 Bounds.Bound bound = Bounds.TRANSACTIONS.of(part.name());
                 assertEquals(part.type().schema().type() == Type.STRING, bound.isLimited(), part.name());
@@ -65,7 +65,7 @@ class BoundsTest {
                         assertThrows(DataException.class, () -> document(event), part.name()))) {
                     assertTrue(refused.getMessage().startsWith("field " + part.name() + " "), refused.getMessage());
                 }
-                assertFalse(BankEvents.is(event), part.name());
+                assertFalse(BankEvents.TRANSACTIONS.is(event), part.name());
             }
         }
     }
@@ -122,25 +122,25 @@ class BoundsTest {
 
     @Test
     void theBanksOwnEventsAreRecognizedAndNothingElse() throws IOException {
-        for (int version = 1; version <= BankEvents.released().size(); version++) {
+        for (int version = 1; version <= BankEvents.TRANSACTIONS.released().size(); version++) {
             byte[] event = BankEvent.golden(version);
-            assertTrue(BankEvents.is(event));
+            assertTrue(BankEvents.TRANSACTIONS.is(event));
             byte[] more = java.util.Arrays.copyOf(event, event.length + 2);
-            assertFalse(BankEvents.is(more));
-            assertTrue(BankEvents.mayBe(more), "a later version has more fields");
+            assertFalse(BankEvents.TRANSACTIONS.is(more));
+            assertTrue(BankEvents.TRANSACTIONS.mayBe(more), "a later version has more fields");
             byte[] less = java.util.Arrays.copyOf(event, event.length / 2);
-            assertFalse(BankEvents.is(less) || BankEvents.mayBe(less));
+            assertFalse(BankEvents.TRANSACTIONS.is(less) || BankEvents.TRANSACTIONS.mayBe(less));
             byte[] negative = event.clone();
             negative[1] = (byte) 0x80;
-            assertFalse(BankEvents.mayBe(negative), "no registry assigns a negative id");
+            assertFalse(BankEvents.TRANSACTIONS.mayBe(negative), "no registry assigns a negative id");
         }
         for (byte[] other : List.of(new byte[0], "this is not an event".getBytes(java.nio.charset.StandardCharsets.UTF_8),
                 new byte[] {0, 0, 0, 0, 1}, BankEvent.with("event_id", "x".repeat(10_000)), BankEvent.with("description", "a\0b"),
                 BankEvent.with("occurred_at", 253402300800000L), BankEvent.with("sequence", Long.MAX_VALUE))) {
-            assertFalse(BankEvents.is(other) || BankEvents.mayBe(other));
+            assertFalse(BankEvents.TRANSACTIONS.is(other) || BankEvents.TRANSACTIONS.mayBe(other));
         }
-        assertFalse(BankEvents.mayBe("text") || BankEvents.mayBe(null));
-        assertTrue(BankEvents.is(BankEvent.with("account_id", ACCOUNT)));
+        assertFalse(BankEvents.TRANSACTIONS.mayBe("text") || BankEvents.TRANSACTIONS.mayBe(null));
+        assertTrue(BankEvents.TRANSACTIONS.is(BankEvent.with("account_id", ACCOUNT)));
     }
 
     private static void row(byte[] event) {
@@ -157,6 +157,6 @@ class BoundsTest {
     }
 
     private static void document(byte[] event) {
-        new DocumentPlan(NEWEST, "event_id", "occurred_at").write(event, new JsonBuffer(2048));
+        new DocumentPlan(NEWEST, Bounds.TRANSACTIONS, "event_id", "occurred_at").write(event, new JsonBuffer(2048));
     }
 }

@@ -17,7 +17,7 @@ class EventVersionsTest {
     @ParameterizedTest
     @CsvSource({"1,", "2,LATER", "3,LATER"})
     void anEventOfEachVersionBecomesADocument(int version, String cardUse) throws IOException {
-        DocumentPlan plan = new DocumentPlan(schema(version), "event_id", "occurred_at");
+        DocumentPlan plan = new DocumentPlan(schema(version), Bounds.TRANSACTIONS, "event_id", "occurred_at");
         JsonBuffer json = new JsonBuffer(1);
         plan.write(BankEvent.golden(version), json);
         JsonNode document = new ObjectMapper().readTree(

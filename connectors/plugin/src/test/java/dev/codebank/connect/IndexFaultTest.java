@@ -47,6 +47,7 @@ class IndexFaultTest extends ElasticsearchSinkTaskSetup {
     void configure() throws IOException {
         settings.put("max.retries", "1");
         settings.put("schema.registry.url", "http://127.0.0.1:" + registry.getAddress().getPort());
+        settings.put(SchemaRegistry.SETTLING_MS, "0");
         schemas.put(String.valueOf(BankEvent.NEWEST), BankEvent.schema(BankEvent.NEWEST));
     }
 

@@ -381,7 +381,7 @@ class WatermarksTest extends ElasticsearchSinkTaskSetup {
             "{\"schema\":\"" + AVRO.replace("\n", "").replace("\"", "\\\"") + "\"}"));
         server.start();
         try (SchemaRegistry registry = new SchemaRegistry(new AbstractConfig(SchemaRegistry.define(new ConfigDef(), true),
-                Map.of("schema.registry.url", "http://127.0.0.1:" + server.getAddress().getPort())))) {
+                Map.of("schema.registry.url", "http://127.0.0.1:" + server.getAddress().getPort())), BankEvents.TRANSACTIONS)) {
             byte[] frame = frame(7, "001", 4, 4711, NOON, NOON + 10_000);
             SinkRecord record = new SinkRecord(TOPIC, 4, null, null, null, frame, 0);
             assertEquals(new Watermark(record, "001", 4, 4711, NOON, NOON + 10_000), Watermark.of(record, registry));
