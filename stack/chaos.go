@@ -17,21 +17,15 @@ import (
 
 // chaosOptions are the flags of chaos.
 type chaosOptions struct {
-	seed    uint64
-	minutes int
-	// merchantEvents is [chaos.Options.MerchantEvents].
-	merchantEvents bool
-	// pix is [chaos.Options.Pix].
-	pix        bool
+	seed       uint64
+	minutes    int
 	rate       int
 	reportFile string
 }
 
 func (o *chaosOptions) bind(set *flag.FlagSet) {
 	set.Uint64Var(&o.seed, "seed", 1, "decides the schedule of faults and the clients' operations")
-	set.BoolVar(&o.merchantEvents, "merchant-events", false, "merchants follow their live feeds and have webhooks")
-	set.BoolVar(&o.pix, "pix", false, "customers pay between banks 001 and 002, and the hub, its database and bank 002 have faults")
-	set.IntVar(&o.minutes, "minutes", 0, "how long faults are injected; 0 is one short round of every fault; any other run has an outage of the broker of ten minutes, and takes longer than that")
+	set.IntVar(&o.minutes, "minutes", 0, "how long faults are injected; 0 is one short round of every fault; any other run takes the broker, the hub and bank 002 away for ten minutes each, and takes longer than that")
 	set.IntVar(&o.rate, "rate", 0, "most operations that the clients begin in a second; 0 chooses by the length of the run")
 	set.StringVar(&o.reportFile, "report", "", "`file` for the report as JSON; a file of the same name with .md gets it as text")
 	renamed(set, "verdict", "report")
@@ -50,7 +44,7 @@ func runChaos(ctx context.Context, o options, out io.Writer) error {
 		o.dir = filepath.Join(root, ".stack", "chaos")
 	}
 	report, err := chaos.Run(ctx, chaos.Options{
-		Seed: o.chaos.seed, Minutes: o.chaos.minutes, Rate: o.chaos.rate, MerchantEvents: o.chaos.merchantEvents, Pix: o.chaos.pix, Out: out,
+		Seed: o.chaos.seed, Minutes: o.chaos.minutes, Rate: o.chaos.rate, Out: out,
 		Stack:    launch.Config{Dir: o.dir, BasePort: o.basePort, Out: out},
 		Pictures: filepath.Join(o.dir, "pictures"),
 	})

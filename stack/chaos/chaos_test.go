@@ -51,6 +51,7 @@ func TestEverythingPromisedHoldsUnderOneRoundOfEveryFault(t *testing.T) {
 	require.GreaterOrEqual(t, counts["holds"], int64(500), "ended holds")
 	requireCommands(t, report, counts)
 	requireCharges(t, report, counts)
+	requirePix(t, report, counts)
 	stack, err := launch.Open(config)
 	require.NoError(t, err)
 	require.NoError(t, stack.Wipe()) // a failed run keeps its files
@@ -89,6 +90,17 @@ func requireCharges(t *testing.T, report *chaos.Report, counts map[string]int64)
 	// Half of the charges are live ones, and one card in four may be declined.
 	require.GreaterOrEqual(t, counts["charges at the bank"], counts["charges accepted"]/5, "approved live charges")
 	for _, program := range []string{launch.PaymentGateway, launch.Processor} {
+		require.GreaterOrEqual(t, report.KillsOf[program], int64(2), program)
+	}
+}
+
+// requirePix requires payments between banks, about as many as customers begin, and that the hub and the second bank
+// were killed. Half of the time the broker or a database may be away, and the machine may be slow.
+func requirePix(t *testing.T, report *chaos.Report, counts map[string]int64) {
+	t.Helper()
+	asked := report.InjectedSeconds * chaos.PixRate
+	require.GreaterOrEqual(t, counts["I13"], asked/8, "payments between banks; customers begin %d without faults", asked)
+	for _, program := range []string{launch.CodePix, launch.SecondBank().Bank} {
 		require.GreaterOrEqual(t, report.KillsOf[program], int64(2), program)
 	}
 }

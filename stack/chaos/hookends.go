@@ -13,11 +13,8 @@ import (
 	"codebank.dev/stack/pipes"
 )
 
-// resolveEvents compares what merchants heard of their events, in a run in which they hear of them.
+// resolveEvents compares what merchants heard of their events.
 func (r *run) resolveEvents(ctx context.Context) {
-	if !r.options.MerchantEvents {
-		return
-	}
 	if err := r.resolveHooks(ctx); err != nil {
 		r.load.observed.report(hooksCome, "%v", err)
 	}
@@ -166,11 +163,8 @@ func (e *endpoint) repeat(ctx context.Context, request deskRequest, into any) er
 	})
 }
 
-// eventResults are the results on the live feed and the webhooks of merchants; none in a run without them.
+// eventResults are the results on the live feed and the webhooks of merchants.
 func (r *run) eventResults() []Result {
-	if !r.options.MerchantEvents {
-		return nil
-	}
 	var events, streams, messages int64
 	for _, t := range r.load.charges.tills {
 		events += t.follower.last()

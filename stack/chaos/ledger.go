@@ -263,8 +263,8 @@ func (b *ledgerCheck) matchRequest(e *entryRow) {
 		b.charges.add(e)
 		return
 	}
-	if e.caller == launch.Operator && e.kind == kindOpening {
-		return // An account that a merchant is paid out to.
+	if e.kind == kindOpening && e.account != nil && b.load.charges.paidTo[*e.account] {
+		return // Opened by [launch.Stack.PayTo], before the history began.
 	}
 	if b.pix.add(e) || b.wallets.endsHold(e) {
 		return

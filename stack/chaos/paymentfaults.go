@@ -33,7 +33,7 @@ func faultFailpointPayments(name string) fault {
 			return err
 		}
 		points := paymentFailpoints[name]
-		if r.options.MerchantEvents && name == launch.PaymentGateway {
+		if name == launch.PaymentGateway {
 			points = append(slices.Clone(webhookFailpoints), points...)
 		}
 		point := points[(r.options.Seed+r.paymentFailpoints[name])%uint64(len(points))]

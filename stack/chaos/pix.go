@@ -85,16 +85,12 @@ func (p *pixPayment) isReturned() bool {
 // documents are CPFs of the two customers.
 var documents = [2]string{"52998224725", "11144477735"}
 
-// openPixAccounts opens the accounts of both banks with their keys, before the first fault. It returns how many customers
-// are to pay; none in a run without them.
-func (r *run) openPixAccounts(ctx context.Context) (workers int, err error) {
-	if !r.options.Pix {
-		return 0, nil
-	}
+// openPixAccounts opens the accounts of both banks with their keys, before the first fault.
+func (r *run) openPixAccounts(ctx context.Context) error {
 	second, l := launch.SecondBank(), r.load
 	conn, err := r.system.dial(launch.Bank, r.system.stack.Addresses().Of(second).BankGRPC, second.As(launch.Operator))
 	if err != nil {
-		return 0, err
+		return err
 	}
 	l.clients.open = append(l.clients.open, conn)
 	other := bankv1.NewPixServiceClient(conn)
@@ -109,7 +105,7 @@ func (r *run) openPixAccounts(ctx context.Context) (workers int, err error) {
 		for n := range pixWallets + 1 {
 			account, err := r.openPixAccount(ctx, side, n, customer)
 			if err != nil {
-				return 0, fmt.Errorf("account %d of bank %s: %w", n, side.institution.Code, err)
+				return fmt.Errorf("account %d of bank %s: %w", n, side.institution.Code, err)
 			}
 			side.accounts = append(side.accounts, account)
 			if n > 0 {
@@ -118,7 +114,7 @@ func (r *run) openPixAccounts(ctx context.Context) (workers int, err error) {
 			if _, err := side.client(0, 0).RegisterHolder(ctx, &bankv1.RegisterHolderRequest{
 				Customer: "customers/" + customer, FullName: "Ana Souza", Document: documents[i],
 			}); err != nil {
-				return 0, fmt.Errorf("the customer of bank %s: %w", side.institution.Code, err)
+				return fmt.Errorf("the customer of bank %s: %w", side.institution.Code, err)
 			}
 		}
 		for n, account := range side.accounts[:pixWallets] {
@@ -126,12 +122,12 @@ func (r *run) openPixAccounts(ctx context.Context) (workers int, err error) {
 				RequestId: fmt.Sprintf("%skey-%d", pixPrefix, n), Account: account, Kind: bankv1.PixKeyKind_PIX_KEY_KIND_RANDOM,
 			})
 			if err != nil {
-				return 0, fmt.Errorf("a key of bank %s: %w", side.institution.Code, err)
+				return fmt.Errorf("a key of bank %s: %w", side.institution.Code, err)
 			}
 			side.keys = append(side.keys, made.GetKey().GetKey())
 		}
 	}
-	return pixWorkers, nil
+	return nil
 }
 
 // openPixAccount opens an account of a customer. That of the first bank is an operation of the history, because its

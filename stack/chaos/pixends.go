@@ -162,9 +162,6 @@ func (w *pixWatch) checkHolds(ctx context.Context, side *pixSide) error {
 // endPix asks for every payment until it is answered, and waits until each has ended. It returns how many were not
 // answered under load.
 func (r *run) endPix(ctx context.Context) int {
-	if !r.options.Pix {
-		return 0
-	}
 	open, err := r.resolvePix(ctx)
 	if err == nil {
 		err = r.measurePixEnds(ctx, time.Now())
@@ -190,9 +187,6 @@ type pixReport struct {
 
 // checkPix compares the banks with the hub, by `bankctl audit pix`, and all three with what customers asked for.
 func (r *run) checkPix(ctx context.Context) (*pixReport, error) {
-	if !r.options.Pix {
-		return nil, nil
-	}
 	var out bytes.Buffer
 	failure := r.system.stack.Bankctl(ctx, &out, "audit", "pix", "--wait", "1m", "--timeout", "2m", "--output", "json")
 	var report pixReport
@@ -302,9 +296,6 @@ func (c *pixCheck) checkMissing() {
 
 // pixResult is the result on payments between banks.
 func (r *run) pixResult(e *evidence) Result {
-	if !r.options.Pix {
-		return Result{ID: "I13", Name: "atomic between banks", Status: NotApplicable, Checked: "nobody paid between banks in this run"}
-	}
 	p := &r.load.payments
 	return Result{ID: "I13", Name: "atomic between banks", Count: e.pix.Payments, Checked: fmt.Sprintf(
 		"%d payments and %d returns between two banks, by the audit of both ledgers and the hub; %d looks under load; %d answers repeated and compared; %d payments to keys that nobody has",

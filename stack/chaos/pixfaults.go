@@ -71,9 +71,6 @@ func (r *run) awaitPixEnded(ctx context.Context) error {
 
 // measurePixEnds waits until every payment that had begun at a moment has ended, at both banks and at the hub.
 func (r *run) measurePixEnds(ctx context.Context, before time.Time) error {
-	if !r.options.Pix {
-		return nil
-	}
 	for database, query := range map[string]string{
 		launch.LedgerDatabase:              "SELECT count(*) FROM pix_messages WHERE step = 'INITIATED' AND created_at < $1",
 		launch.SecondBank().LedgerDatabase: "SELECT count(*) FROM pix_messages WHERE step = 'INITIATED' AND created_at < $1",

@@ -29,10 +29,6 @@ type Options struct {
 	// Rate is the most operations that the clients begin in a second; 0 is [DefaultRate], or
 	// a third of it in a short run.
 	Rate int
-	// MerchantEvents makes merchants follow their live feeds and have webhooks. The short run of the tests has neither yet.
-	MerchantEvents bool
-	// Pix makes customers pay between the two banks of the stack, and adds the lane of faults of what is between them.
-	Pix bool
 	// Stack describes the stack to run. Everything in its folder is deleted first.
 	Stack launch.Config
 	// Pictures is the folder for the picture of a history that is not linearizable.
@@ -110,19 +106,11 @@ func (o *Options) rate() int {
 	return DefaultRate
 }
 
-// lanes are those of a run.
-func (o *Options) lanes() []string {
-	if o.Pix {
-		return lanes
-	}
-	return []string{frontLane, pipesLane}
-}
-
 // printSchedule prints the first round of the schedule. The later rounds follow from the seed
 // too.
 func (r *run) printSchedule() {
 	r.journal.printf("seed %d; to repeat the schedule: %s", r.options.Seed, r.options.Command())
-	for _, lane := range r.options.lanes() {
+	for _, lane := range lanes {
 		for plan := newSchedule(lane, r.options.Seed, r.options.Minutes == 0); !plan.done(); {
 			s := plan.next()
 			r.journal.printf("  %s", s.String())
@@ -135,9 +123,6 @@ func (o *Options) Command() string {
 	command := fmt.Sprintf("go run ./stack chaos --seed %d --minutes %d", o.Seed, o.Minutes)
 	if o.Rate != o.rate() && o.Rate != 0 {
 		command += fmt.Sprintf(" --rate %d", o.Rate)
-	}
-	if o.Pix {
-		command += " --pix"
 	}
 	return command
 }
@@ -176,21 +161,18 @@ func (r *run) loadAndCheck(ctx context.Context) (*Report, error) {
 	if err := r.load.openTills(ctx, r.system.stack); err != nil {
 		return nil, err
 	}
-	customersOfTwo, err := r.openPixAccounts(ctx)
-	if err != nil {
+	if err := r.openPixAccounts(ctx); err != nil {
 		return nil, err
 	}
-	if r.options.MerchantEvents {
-		if err := r.load.openMailroom(ctx, r.system.stack); err != nil {
-			return nil, err
-		}
-		defer r.load.charges.mailroom.close()
-		defer r.load.followEvents(ctx)()
+	if err := r.load.openMailroom(ctx, r.system.stack); err != nil {
+		return nil, err
 	}
+	defer r.load.charges.mailroom.close()
+	defer r.load.followEvents(ctx)()
 	r.load.start(ctx, workers{
 		unary: 24, bulk: 4, recorded: 4 * clientsPerAccount, orders: 3, readers: 2,
 		transfers: 16, holds: 8, recordedPairs: 2 * clientsPerAccount,
-		commands: 2 * gatewayCustomers, charges: tillWorkers * len(r.load.charges.tills), payments: customersOfTwo,
+		commands: 2 * gatewayCustomers, charges: tillWorkers * len(r.load.charges.tills), payments: pixWorkers,
 	})
 	r.began = time.Now()
 	r.inject(ctx)
@@ -237,11 +219,9 @@ func (r *run) inject(ctx context.Context) {
 	sampling.Go(func() { r.sampleSums(ctx) })
 	sampling.Go(func() { r.sampleCharges(ctx) })
 	sampling.Go(func() { r.govern(ctx) })
-	if r.options.Pix {
-		sampling.Go(func() { r.samplePix(ctx) })
-		sampling.Go(func() { r.repeatMessages(ctx) })
-	}
-	for _, lane := range r.options.lanes() {
+	sampling.Go(func() { r.samplePix(ctx) })
+	sampling.Go(func() { r.repeatMessages(ctx) })
+	for _, lane := range lanes {
 		injecting.Go(func() {
 			defer func() { r.frontEnded.CompareAndSwap(false, lane == frontLane) }()
 			plan := newSchedule(lane, r.options.Seed, short)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -32,7 +33,9 @@ func (t *till) isLive() bool { return t.mode == "live" }
 
 // charges holds what merchants asked for at the payment gateway. It is safe for concurrent use.
 type charges struct {
-	tills    []*till
+	tills []*till
+	// paidTo are the accounts to which merchants are paid out.
+	paidTo   map[uuid.UUID]bool
 	mailroom *mailroom
 	pace     pacer
 
@@ -55,14 +58,21 @@ type charges struct {
 
 // openTills makes the merchants and their programs, before the first fault.
 func (l *load) openTills(ctx context.Context, stack *launch.Stack) error {
+	l.charges.paidTo = make(map[uuid.UUID]bool)
 	for i := range chargingMerchants {
 		test, live, err := stack.NewMerchant(ctx, fmt.Sprintf("Loja %d", i+1))
 		if err != nil {
 			return fmt.Errorf("merchant %d: %w", i, err)
 		}
-		if _, err := stack.PayTo(ctx, live.Merchant, operator); err != nil {
+		account, err := stack.PayTo(ctx, live.Merchant, operator)
+		if err != nil {
 			return fmt.Errorf("account of merchant %d: %w", i, err)
 		}
+		id, err := uuid.Parse(strings.TrimPrefix(account, "accounts/"))
+		if err != nil {
+			return fmt.Errorf("account of merchant %d: %w", i, err)
+		}
+		l.charges.paidTo[id] = true
 		for _, secret := range []launch.Secret{test, live} {
 			client, err := stack.HTTPClient("")
 			if err != nil {

@@ -39,10 +39,8 @@ func (r *run) secrets(ctx context.Context) (secrets []string, err error) {
 	for _, t := range r.load.charges.tills {
 		secrets = append(secrets, t.secret)
 	}
-	if r.options.MerchantEvents {
-		for _, e := range r.load.charges.mailroom.endpoints {
-			secrets = append(secrets, strings.TrimPrefix(e.secret, "whsec_"))
-		}
+	for _, e := range r.load.charges.mailroom.endpoints {
+		secrets = append(secrets, strings.TrimPrefix(e.secret, "whsec_"))
 	}
 	keys, err := filepath.Glob(filepath.Join(r.system.stack.Dir(), "tls", "*.key"))
 	if err != nil {

@@ -2,7 +2,9 @@ package demo
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"time"
 
@@ -26,11 +28,15 @@ func (d *pixTown) showPanels(ctx context.Context) error {
 	board := boards[slices.IndexFunc(boards, func(b view.Dashboard) bool { return b.ID == catalogue.Pix })]
 	client := analyst.Client(d.stack.Addresses().Elasticsearch())
 	var shown map[string]query.Table
+	var refused error
 	err := awaitEnd(ctx, func() (bool, error) {
 		results, err := client.RunAll(ctx, board.Panels, query.Range{From: d.began, To: time.Now()})
-		shown = map[string]query.Table{}
+		shown, refused = map[string]query.Table{}, nil
 		for _, result := range results {
-			if result.Err != nil {
+			if isUnavailable(result.Err) {
+				refused = fmt.Errorf("the panel %s: %w", result.Panel.ID, result.Err)
+				return false, nil
+			} else if result.Err != nil {
 				return false, fmt.Errorf("the panel %s: %w", result.Panel.ID, result.Err)
 			}
 			shown[result.Panel.ID] = result.Table
@@ -38,13 +44,20 @@ func (d *pixTown) showPanels(ctx context.Context) error {
 		return equalsFigures(shown), err
 	})
 	if err != nil {
-		return fmt.Errorf("the dashboard %s: %w", board.Title, err)
+		return fmt.Errorf("the dashboard %s: %w", board.Title, errors.Join(err, refused))
 	}
 	of := func(panel, metric string) float64 { return *shown[panel].Find(metric) }
 	d.printf("  the dashboard %s: %.0f completed with BRL %.2f, %.0f rejected (%.0f %% of those that ended), %.0f returned with BRL %.2f, %.0f in doubt\n",
 		board.Title, of("pix-completed", "payments"), of("pix-completed", "volume"), of("pix-rejected", "payments"), 100*of("pix-rejected", "rate"),
 		of("pix-returns", "returns"), of("pix-returns", "volume"), of("pix-in-doubt", "payments"))
 	return d.err
+}
+
+// isUnavailable reports whether a search was refused because shards of an index do not answer. Those of an index that was
+// made a moment ago do not yet.
+func isUnavailable(err error) bool {
+	var server *query.ServerError
+	return errors.As(err, &server) && server.Status == http.StatusServiceUnavailable
 }
 
 // equalsFigures reports whether the panels show pixFigures.
