@@ -11,24 +11,21 @@ const (
 	// sinkLag is the number of events that a sink may have before it while the load goes on at its full rate. More
 	// of them only make the run longer: every fault of the sinks waits until they have caught up.
 	sinkLag = 10_000
-	// slowdown divides the rate of the load while a sink is behind.
+	// slowdown divides the rate of the load while a sink is behind, and when the front has no more faults.
 	slowdown = 8
 )
 
 // governor decides the rate of the load, so that a slow machine has less to do and not a longer run.
 type governor struct {
 	full int
-	// frontEnded says that only the pipes still get faults. Half of the load is enough for them.
+	// frontEnded says that only the pipes still get faults. They need events, and not many of them.
 	frontEnded bool
 }
 
 // rate returns the operations that may begin in a second while the slower sink has lag events before it.
 func (g *governor) rate(lag int64) int {
-	if lag > sinkLag {
+	if lag > sinkLag || g.frontEnded {
 		return max(1, g.full/slowdown)
-	}
-	if g.frontEnded {
-		return max(1, g.full/2)
 	}
 	return g.full
 }
