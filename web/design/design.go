@@ -36,6 +36,10 @@ type Page struct {
 	// Brand is the name in the page's header, and Home where it leads.
 	Brand, Home string
 	Theme       Theme
+	// Language is that of the page, such as pt-BR; empty: English. Skip is the text of the link to the content.
+	Language, Skip string
+	// Accent is the bank's colour: blue, which is the default, or green.
+	Accent string
 	// Styles and Scripts are the names of more files of [Assets]. Scripts are modules.
 	Styles, Scripts []string
 	// Wide pages use up to 1,440 px instead of 1,200 px.
@@ -69,8 +73,8 @@ type Message struct {
 	Tone, Title, Text string
 	// Details is a technical text, such as a server's own reason.
 	Details string
-	// Trace is the trace id of the request, to copy. Empty: not shown.
-	Trace string
+	// Trace is the trace id of the request, to copy. Empty: not shown. TraceLabel is the word before it; empty: English.
+	Trace, TraceLabel string
 	// Link and Action lead to what fills the part or tries again.
 	Link, Action string
 }
