@@ -63,6 +63,7 @@ func Schema() database.Schema {
 			"outbox": "SELECT", "outbox_id_seq": "SELECT", "relay_lease": "SELECT", "open_holds": "SELECT", "used_tokens": "SELECT",
 			"audit_log": "SELECT", "audit_head": "SELECT", "customer_links": "SELECT",
 			"command_offsets": "SELECT", "command_outcomes": "SELECT", "pix_messages": "SELECT", "pix_keys": "SELECT(kind,state,digest)",
+			"pix_codes": "SELECT(" + names(auditedCodeColumns) + ")",
 		}},
 	}}
 }

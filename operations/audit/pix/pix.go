@@ -1,18 +1,20 @@
 // Package pix compares what several banks and the hub between them say of the payments that they have made with each
 // other: for each end-to-end id a debit at the sender with exactly one of a credit at the receiver and none, the same
-// state at the hub, and transit accounts that together hold what is credited and not yet captured. It is pure: it reads
-// the places through Bank and Hub, and takes the time from its caller.
+// state at the hub, and transit accounts that together hold what is credited and not yet captured. It also compares the
+// codes of each bank with the payments that name them. It is pure: it reads the places through Bank and Hub, and takes the
+// time from its caller.
 //
 //	pix.go     what the places say, and Run
 //	payment.go what is known of one payment, and what must hold for it
 //	return.go  the sums of returns
 //	transit.go the transit accounts
 //	keys.go    the keys of banks and hub, by their digests
+//	code.go    the codes of a bank, and the payments that name them
 //	report.go  the report
 //
 // Banks are read before the hub. A bank captures only what the hub has confirmed before, so a payment that moves meanwhile
 // seldom looks wrong; the caller compares again before he believes a difference. Memory grows by about half a kilobyte
-// for each payment.
+// for each payment, and by as much for each code of the bank that is read.
 package pix
 
 import (
@@ -29,7 +31,9 @@ const HubName = "hub"
 type Entry struct {
 	EndToEndID string
 	// Transaction is the entry's own id.
-	Transaction             string
+	Transaction string
+	// Account is the account of the entry, and Reference the txid that it names; both may be empty.
+	Account, Reference      string
 	Kind, Direction, Status string
 	AmountMinor             int64
 	Currency                string
@@ -55,10 +59,12 @@ type Payment struct {
 	At                    time.Time
 }
 
-// Bank is one of the banks. The sequence ends with an error if the bank could not be read.
+// Bank is one of the banks. A sequence ends with an error if the bank could not be read.
 type Bank struct {
 	Code    string
 	Entries iter.Seq2[Entry, error]
+	// Codes is nil for a ledger of a version without codes.
+	Codes Codes
 }
 
 // Hub reads the hub's payments, in any order.
@@ -83,11 +89,8 @@ func Run(ctx context.Context, banks []Bank, hub Hub, now time.Time) (*Report, er
 		c.banks[bank.Code] = true
 	}
 	for _, bank := range banks {
-		for e, err := range bank.Entries {
-			if err != nil {
-				return nil, &AwayError{"bank " + bank.Code, err}
-			}
-			c.entry(bank.Code, e)
+		if err := c.addBank(ctx, &bank); err != nil {
+			return nil, err
 		}
 	}
 	for p, err := range hub(ctx) {
@@ -99,11 +102,29 @@ func Run(ctx context.Context, banks []Bank, hub Hub, now time.Time) (*Report, er
 	return c.report(now), nil
 }
 
+// addBank reads what a bank says.
+func (c *comparison) addBank(ctx context.Context, bank *Bank) error {
+	if err := c.addCodes(ctx, bank); err != nil {
+		return err
+	}
+	for e, err := range bank.Entries {
+		if err != nil {
+			return &AwayError{"bank " + bank.Code, err}
+		}
+		c.pays(&e)
+		c.entry(bank.Code, e)
+	}
+	return c.checkCodes(ctx, bank)
+}
+
 // comparison is what a Run knows.
 type comparison struct {
 	banks    map[string]bool
 	payments map[string]*known
 	transits map[transitKey]*transit
+	// codes are those of the bank that is read, and counts those of the banks that have been.
+	codes    map[codeKey]*payable
+	counts   []CodeCount
 	findings []Finding
 	open     []Open
 }

@@ -22,8 +22,10 @@ type Report struct {
 	// Open are the payments without an end, the oldest first. They are no differences.
 	Open []Open `json:"open"`
 	// Keys are the active keys of each bank.
-	Keys     []KeyCount `json:"keys"`
-	Findings []Finding  `json:"findings"`
+	Keys []KeyCount `json:"keys"`
+	// Codes are the codes by which others pay, of each bank.
+	Codes    []CodeCount `json:"codes"`
+	Findings []Finding   `json:"findings"`
 }
 
 // Transit is a transit account.
@@ -53,17 +55,19 @@ type Open struct {
 	AgeSeconds  int64         `json:"age_seconds"`
 }
 
-// Finding is what is wrong with one payment in one place: the hub, or a bank by its code. Without an end-to-end id it is about
-// the keys of the bank.
+// Finding is what is wrong with one payment in one place: the hub, or a bank by its code. With a code it is about that and the
+// payment that pays it. Without an end-to-end id and a code it is about the keys of the bank.
 type Finding struct {
 	Place      string `json:"place"`
 	EndToEndID string `json:"end_to_end_id"`
-	Field      string `json:"field"`
-	Detail     string `json:"detail"`
+	// Code is the id of a code by which others pay. Field is then the kind of the difference, such as PaidTwice.
+	Code   string `json:"code_id,omitempty"`
+	Field  string `json:"field"`
+	Detail string `json:"detail"`
 }
 
 func (c *comparison) report(now time.Time) *Report {
-	r := &Report{Open: []Open{}, Findings: []Finding{}, Transits: []Transit{}, Waiting: []Sum{}, Keys: []KeyCount{}}
+	r := &Report{Open: []Open{}, Findings: []Finding{}, Transits: []Transit{}, Waiting: []Sum{}, Keys: []KeyCount{}, Codes: []CodeCount{}}
 	ids := slices.Sorted(maps.Keys(c.payments))
 	for _, id := range ids {
 		k := c.payments[id]
@@ -80,6 +84,7 @@ func (c *comparison) report(now time.Time) *Report {
 	}
 	c.checkReturns(ids)
 	accounts, waiting := c.checkTransits()
+	r.Codes = append(r.Codes, c.countCodes()...)
 	r.Transits, r.Waiting = append(r.Transits, accounts...), append(r.Waiting, waiting...)
 	slices.SortFunc(c.findings, func(a, b Finding) int {
 		return cmp.Or(cmp.Compare(a.EndToEndID, b.EndToEndID), cmp.Compare(a.Place, b.Place), cmp.Compare(a.Field, b.Field))
@@ -126,15 +131,25 @@ func (r *Report) Table() string {
 	for _, k := range r.Keys {
 		fmt.Fprintf(&text, "keys of bank %s: %d %s\n", k.Bank, k.Copy, k.Kind)
 	}
+	for i := range r.Codes {
+		text.WriteString(r.Codes[i].line())
+	}
 	for _, f := range r.Findings {
-		if f.EndToEndID == "" {
-			fmt.Fprintf(&text, "DIFFERENT %s of bank %s: %s\n", f.Field, f.Place, f.Detail)
-			continue
-		}
-		fmt.Fprintf(&text, "DIFFERENT %s in %s: %s: %s\n", f.EndToEndID, f.Place, f.Field, f.Detail)
+		text.WriteString(f.line())
 	}
 	if r.Equal {
 		return text.String() + "audit pix: equal\n"
 	}
 	return text.String() + fmt.Sprintf("audit pix: DIFFERENT (%d findings)\n", len(r.Findings))
+}
+
+// line returns the finding for people.
+func (f *Finding) line() string {
+	switch {
+	case f.Code != "":
+		return fmt.Sprintf("DIFFERENT code %s of bank %s, payment %s: %s: %s\n", f.Code, f.Place, f.EndToEndID, f.Field, f.Detail)
+	case f.EndToEndID == "":
+		return fmt.Sprintf("DIFFERENT %s of bank %s: %s\n", f.Field, f.Place, f.Detail)
+	}
+	return fmt.Sprintf("DIFFERENT %s in %s: %s: %s\n", f.EndToEndID, f.Place, f.Field, f.Detail)
 }

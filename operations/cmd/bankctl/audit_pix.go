@@ -39,6 +39,12 @@ field of each difference, and lists what is in doubt with its age. A payment tha
 in doubt is no difference. The active keys of each bank are compared with the hub's by
 the digests over both; bankctl pix reconcile --dry-run lists which of them differ.
 
+The codes by which others pay are compared with the entries of their bank: a PAID code
+has exactly the credit of its amount that it names, and another dynamic code has none.
+What differs is counted by kind: PAID_WITHOUT_PAYMENT, PAID_BY_OTHER, PAID_TWICE,
+PAYMENT_NOT_MARKED, OTHER_AMOUNT. The codes of a ledger of a version without them are
+not compared, and the report says so.
+
 --ledgers names the database of each bank by its code. Use BANKCTL_LEDGERS_FILE for
 addresses that contain a password. Nothing is said of banks that are not named.
 
@@ -125,7 +131,11 @@ func (a *application) pixOnce(ctx context.Context, stores map[string]*postgres.S
 		if string(owner) != code {
 			return nil, misused("ledgers", fmt.Errorf("the database that is named %s is of bank %s", code, owner))
 		}
-		banks = append(banks, pix.Bank{Code: code, Entries: entriesOf(stores[code].PixEntries(limited))})
+		codes, err := codesOf(limited, stores[code])
+		if err != nil {
+			return nil, &pix.AwayError{Place: "bank " + code, Cause: err}
+		}
+		banks = append(banks, pix.Bank{Code: code, Entries: entriesOf(stores[code].PixEntries(limited)), Codes: codes})
 	}
 	report, err := pix.Run(limited, banks, func(ctx context.Context) iter.Seq2[pix.Payment, error] { return paymentsOf(hub.Audited(ctx)) }, time.Now())
 	if err != nil {
@@ -161,10 +171,20 @@ func keysOf(ctx context.Context, code string, copied *postgres.Store, hub *codep
 	return keys, nil
 }
 
+// codesOf is the codes of a bank as a place, and nil for a ledger that has had no migration to them.
+func codesOf(ctx context.Context, store *postgres.Store) (pix.Codes, error) {
+	if has, err := store.HasPixCodes(ctx); err != nil || !has {
+		return nil, err
+	}
+	return func(ctx context.Context) iter.Seq2[pix.Code, error] {
+		return mapped(store.AuditedPixCodes(ctx), func(c postgres.AuditedPixCode) pix.Code { return pix.Code(c) })
+	}, nil
+}
+
 func entriesOf(found iter.Seq2[postgres.PixEntry, error]) iter.Seq2[pix.Entry, error] {
 	return mapped(found, func(e postgres.PixEntry) pix.Entry {
 		return pix.Entry{
-			EndToEndID: e.EndToEndID, Transaction: e.Transaction, Kind: e.Kind, Direction: e.Direction, Status: e.Status, AmountMinor: e.AmountMinor,
+			EndToEndID: e.EndToEndID, Transaction: e.Transaction, Account: e.Account, Reference: e.Reference, Kind: e.Kind, Direction: e.Direction, Status: e.Status, AmountMinor: e.AmountMinor,
 			Currency: e.Currency, Counterparty: e.Counterparty, At: e.OccurredAt, Transit: e.Transit, TransitMinor: e.TransitMinor,
 		}
 	})

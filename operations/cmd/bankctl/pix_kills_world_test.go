@@ -88,16 +88,6 @@ func (w *pixWorld) addBank(code string) {
 		})}
 }
 
-// ledger returns the address of a bank's database for its owner.
-func (w *pixWorld) ledger(code string) string {
-	for pair := range strings.SplitSeq(w.ledgers, ",") {
-		if url, ok := strings.CutPrefix(pair, code+"="); ok {
-			return url
-		}
-	}
-	return ""
-}
-
 // startBroker starts a broker with the topics of banks and hub, and a registry with their schemas.
 func (w *pixWorld) startBroker() {
 	registry := srfake.New()
