@@ -18,7 +18,6 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
-	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"google.golang.org/grpc"
 
@@ -26,6 +25,7 @@ import (
 	"codebank.dev/bank/intake"
 	"codebank.dev/native/await"
 	"codebank.dev/platform/consumer"
+	"codebank.dev/platform/consumer/consumertest"
 	"codebank.dev/platform/fault"
 	"codebank.dev/platform/programtest"
 	"codebank.dev/platform/wallstest"
@@ -391,24 +391,6 @@ func TestReadFromTheBeginningTheTopicChangesNothing(t *testing.T) {
 	require.Equal(t, before, w.ledger())
 }
 
-// awaitReaders waits until so many banks share the partitions of the commands, and at least one that is not among others.
-// It returns them. The broker of these tests never forgets a reader that goes away while the partitions are shared out.
-func (d *desk) awaitReaders(t *testing.T, count int, others []string) (readers []string) {
-	t.Helper()
-	await.Until(t, func() bool {
-		groups, err := kadm.NewClient(d.client).DescribeGroups(t.Context(), commandGroup)
-		require.NoError(t, err)
-		readers = nil
-		isNew := false
-		for _, member := range groups[commandGroup].Members {
-			readers = append(readers, member.MemberID)
-			isNew = isNew || !slices.Contains(others, member.MemberID)
-		}
-		return groups[commandGroup].State == "Stable" && len(readers) == count && isNew
-	}, 5*time.Minute, 20*time.Millisecond, "%d banks read commands", count)
-	return readers
-}
-
 // Two banks share the partitions of the topic. Whichever is killed, each command ends once, by whatever way it
 // came.
 func TestTwoReplicasEndEachCommandOnce(t *testing.T) {
@@ -417,13 +399,13 @@ func TestTwoReplicasEndEachCommandOnce(t *testing.T) {
 	keys := "--command-keys=" + w.desk.file
 	running := []*process{w.start(keys), w.start(keys, "--relay=false")}
 	load := newAsyncLoad(t, running[0].conn, 400)
-	members := w.desk.awaitReaders(t, 2, nil)
+	members := consumertest.AwaitMembers(t, w.desk.client, commandGroup, 2)
 	load.send(t, w.desk, 0, 100)
 	running[0].Kill(t)
 	load.send(t, w.desk, 100, 200)
 	running[0] = w.start(keys)
 	load.send(t, w.desk, 200, 300)
-	w.desk.awaitReaders(t, 2, members)
+	consumertest.AwaitMembers(t, w.desk.client, commandGroup, 2, members...)
 	running[1].Interrupt(t)
 	load.send(t, w.desk, 300, 400)
 	require.Positive(t, load.awaitAll(t, w.desk, 1))

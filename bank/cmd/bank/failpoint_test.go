@@ -12,10 +12,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
-	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
-	"github.com/twmb/franz-go/pkg/kmsg"
 	"github.com/twmb/franz-go/pkg/sr"
 	"github.com/twmb/franz-go/pkg/sr/srfake"
 	"google.golang.org/grpc"
@@ -29,6 +27,7 @@ import (
 	"codebank.dev/native/await"
 	"codebank.dev/native/postgres/postgrestest"
 	"codebank.dev/platform/auditlog/heads"
+	"codebank.dev/platform/consumer/consumertest"
 	"codebank.dev/platform/failpoint"
 	"codebank.dev/platform/fault"
 	"codebank.dev/platform/programtest"
@@ -140,26 +139,7 @@ func (w *world) expireLease() {
 // expireMembership ends the membership of killed banks in the group of those who read commands, at once.
 func (w *world) expireMembership() {
 	w.Helper()
-	for _, group := range []string{intake.Reader("001"), pix.Reader("001")} {
-		w.expireGroup(group)
-	}
-}
-
-func (w *world) expireGroup(group string) {
-	w.Helper()
-	described, err := kadm.NewClient(w.desk.client).DescribeGroups(w.Context(), group)
-	require.NoError(w, err)
-	leave := kmsg.NewPtrLeaveGroupRequest()
-	leave.Group = group
-	for _, member := range described[leave.Group].Members {
-		gone := kmsg.NewLeaveGroupRequestMember()
-		gone.MemberID = member.MemberID
-		leave.Members = append(leave.Members, gone)
-	}
-	if len(leave.Members) > 0 {
-		_, err = leave.RequestWith(w.Context(), w.desk.client)
-		require.NoError(w, err)
-	}
+	consumertest.Expire(w, w.desk.client, intake.Reader("001"), pix.Reader("001"))
 }
 
 // shopper has the card and the wallets of one customer and the answers to its requests.

@@ -18,7 +18,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
-	"github.com/twmb/franz-go/pkg/kmsg"
 	"github.com/twmb/franz-go/pkg/sr"
 	"github.com/twmb/franz-go/pkg/sr/srfake"
 
@@ -26,6 +25,7 @@ import (
 	"codebank.dev/bank/vault"
 	codepix "codebank.dev/codepix/postgres"
 	"codebank.dev/platform/consumer"
+	"codebank.dev/platform/consumer/consumertest"
 	"codebank.dev/platform/database/databasetest"
 	"codebank.dev/platform/programtest"
 	"codebank.dev/platform/wallstest"
@@ -191,21 +191,7 @@ func (p *pixProgram) kill() {
 	t.Helper()
 	p.running.Kill(t)
 	p.kills++
-	described, err := kadm.NewClient(p.world.client).DescribeGroups(t.Context(), p.groups...)
-	require.NoError(t, err)
-	for _, group := range described.Sorted() {
-		leave := kmsg.NewPtrLeaveGroupRequest()
-		leave.Group = group.Group
-		for _, member := range group.Members {
-			gone := kmsg.NewLeaveGroupRequestMember()
-			gone.MemberID = member.MemberID
-			leave.Members = append(leave.Members, gone)
-		}
-		if len(leave.Members) > 0 {
-			_, err = leave.RequestWith(t.Context(), p.world.client)
-			require.NoError(t, err)
-		}
-	}
+	consumertest.Expire(t, p.world.client, p.groups...)
 }
 
 // front passes connections on to where a program listens at present.
