@@ -109,6 +109,20 @@ func (a *application) audit(ctx context.Context, options *auditOptions) error {
 	return all.difference()
 }
 
+// printCompared prints the report of one comparison. It returns different if the places are not equal.
+func (a *application) printCompared(report interface{ Table() string }, equal bool, different error) error {
+	var err error
+	if a.printer().JSON() {
+		err = a.printer().Object(report)
+	} else {
+		err = a.printer().Text(output.Harmless(report.Table()))
+	}
+	if err == nil && !equal {
+		err = different
+	}
+	return err
+}
+
 func (a *application) printAudit(all *audited) error {
 	if a.printer().JSON() {
 		return a.printer().Object(all)

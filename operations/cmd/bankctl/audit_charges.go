@@ -11,7 +11,6 @@ import (
 
 	checkout "codebank.dev/checkout/postgres"
 	"codebank.dev/operations/audit/charges"
-	"codebank.dev/operations/output"
 )
 
 // chargeAudit are the flags of audit charges.
@@ -57,15 +56,7 @@ func (a *application) auditCharges(ctx context.Context, options chargeAudit) err
 	if err != nil {
 		return err
 	}
-	if a.printer().JSON() {
-		err = a.printer().Object(report)
-	} else {
-		err = a.printer().Text(output.Harmless(report.Table()))
-	}
-	if err == nil && !report.Equal {
-		err = errChargesDifferent
-	}
-	return err
+	return a.printCompared(report, report.Equal, errChargesDifferent)
 }
 
 // compareCharges opens both places and compares them, until they are equal or the time is over. The moment up to which it

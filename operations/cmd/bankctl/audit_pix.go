@@ -16,7 +16,6 @@ import (
 	codepix "codebank.dev/codepix/postgres"
 	"codebank.dev/operations/audit"
 	"codebank.dev/operations/audit/pix"
-	"codebank.dev/operations/output"
 )
 
 // pixAudit are the flags of audit pix.
@@ -79,15 +78,7 @@ func (a *application) auditPix(ctx context.Context, options pixAudit) error {
 	if err != nil {
 		return err
 	}
-	if a.printer().JSON() {
-		err = a.printer().Object(report)
-	} else {
-		err = a.printer().Text(output.Harmless(report.Table()))
-	}
-	if err == nil && !report.Equal {
-		err = errPixDifferent
-	}
-	return err
+	return a.printCompared(report, report.Equal, errPixDifferent)
 }
 
 // comparePix opens the places and compares them, until they are equal or the time is over.
