@@ -26,6 +26,8 @@ type Event struct {
 	Charge Charge `json:"charge"`
 	// Operation is what the event is about; nil if that is the charge itself.
 	Operation *Operation `json:"operation"`
+	// Text is the event as the gateway has sent it, in JSON.
+	Text string `json:"-"`
 }
 
 // FromNow begins Events behind the newest event.
@@ -130,6 +132,7 @@ func (e *events) take(m *message) error {
 		return ErrGap
 	}
 	e.last = event.Sequence
+	event.Text = m.data
 	if !e.yield(event, nil) {
 		e.left = true
 		return io.EOF

@@ -2,7 +2,6 @@ package webhook
 
 import (
 	"encoding/json"
-	"time"
 
 	"codebank.dev/checkout/payment"
 	"codebank.dev/checkout/payment/view"
@@ -34,7 +33,7 @@ func Outcomes() []Type {
 // body is the form of a payload, which the scheme asks for.
 type body struct {
 	Type      string    `json:"type"`
-	Timestamp time.Time `json:"timestamp"`
+	Timestamp view.Time `json:"timestamp"`
 	Data      data      `json:"data"`
 }
 
@@ -56,7 +55,7 @@ func Payload(change *payment.Change) (Type, []byte, error) {
 // PayloadOf is Payload for an event as the live feed tells it.
 func PayloadOf(event *view.Event) ([]byte, error) {
 	return json.Marshal(body{
-		Type: event.Type, Timestamp: event.OccurredAt.UTC(),
+		Type: event.Type, Timestamp: event.OccurredAt,
 		Data: data{Sequence: event.Sequence, Charge: event.Charge, Operation: event.Operation},
 	})
 }

@@ -18,11 +18,22 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"codebank.dev/checkout/payment"
-
+	"codebank.dev/checkout/payment/view"
 	"codebank.dev/platform/id"
 )
 
 var message = Message{ID: "msg_2v8Xq", Payload: []byte(`{"type":"charge.approved","data":{"amountMinor":1999}}`)}
+
+// A message has its times as REST has them.
+func TestEveryTimeOfAMessageHasThreeDigits(t *testing.T) {
+	at := view.Time(time.Date(2030, time.January, 2, 3, 4, 5, 120_999_000, time.FixedZone("BRT", -3*60*60)))
+	body, err := PayloadOf(&view.Event{
+		Type: "charge.captured", Sequence: 1, OccurredAt: at,
+		Charge: view.Charge{ExpiresAt: &at, CreatedAt: at, DecidedAt: &at, UpdatedAt: at}, Operation: &view.Operation{CreatedAt: at, EndedAt: &at},
+	})
+	require.NoError(t, err)
+	require.Equal(t, strings.Count(string(body), `_at":`)+strings.Count(string(body), `"timestamp":`), strings.Count(string(body), `":"2030-01-02T06:04:05.120Z"`), string(body))
+}
 
 // The scheme's own library accepts what is signed here, by either of two secrets, and nothing that was altered.
 func TestAMessageIsVerifiedByTheSchemesOwnLibrary(t *testing.T) {

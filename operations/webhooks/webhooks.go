@@ -95,22 +95,35 @@ func (s *Sent) Line() string {
 
 // payload is the body of a message, as package checkout/webhook makes it.
 type payload struct {
-	Type      string    `json:"type"`
-	Timestamp time.Time `json:"timestamp"`
-	Data      data      `json:"data"`
+	Type      string          `json:"type"`
+	Timestamp json.RawMessage `json:"timestamp"`
+	Data      data            `json:"data"`
 }
 
 type data struct {
-	Sequence  int64             `json:"sequence"`
-	Charge    *client.Charge    `json:"charge"`
-	Operation *client.Operation `json:"operation"`
+	Sequence  int64           `json:"sequence"`
+	Charge    json.RawMessage `json:"charge"`
+	Operation json.RawMessage `json:"operation"`
+}
+
+// payloadOf returns the message of an event. What the gateway wrote stays as it is, to the digit of a time.
+func payloadOf(event *client.Event) ([]byte, error) {
+	var told struct {
+		OccurredAt json.RawMessage `json:"occurred_at"`
+		Charge     json.RawMessage `json:"charge"`
+		Operation  json.RawMessage `json:"operation"`
+	}
+	if err := json.Unmarshal([]byte(event.Text), &told); err != nil {
+		return nil, err
+	}
+	return json.Marshal(payload{event.Type, told.OccurredAt, data{event.Sequence, told.Charge, told.Operation}})
 }
 
 // Forward sends an event once, signed.
 func (f *Forwarder) Forward(ctx context.Context, event *client.Event) (sent Sent) {
 	sent = Sent{At: time.Now(), Type: event.Type, Sequence: event.Sequence, Charge: event.Charge.ID}
 	defer func() { sent.TookMS = time.Since(sent.At).Milliseconds() }()
-	body, err := json.Marshal(payload{event.Type, event.OccurredAt, data{event.Sequence, &event.Charge, event.Operation}})
+	body, err := payloadOf(event)
 	if err != nil {
 		sent.Error = "the event cannot be written"
 		return sent

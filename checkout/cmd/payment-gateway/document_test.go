@@ -6,6 +6,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -94,6 +95,37 @@ func TestTheDocumentHasExactlyTheRoutes(t *testing.T) {
 	require.ElementsMatch(t, served, slices.Collect(maps.Keys(readDocument(t).operations())))
 }
 
+// snake is a name of the contract. traceId is that of problem details, which are the same in every program.
+var snake = regexp.MustCompile(`^([a-z][a-z0-9]*(_[a-z0-9]+)*|traceId)$`)
+
+// Every member and parameter has words in small letters with underscores between them.
+func TestTheNamesOfTheDocumentAreOfOneForm(t *testing.T) {
+	document := readDocument(t)
+	for name, of := range document.Components.Schemas {
+		requireSnake(t, name, of)
+	}
+	for name, one := range document.operations() {
+		for _, given := range one.Parameters {
+			if shown := at(document.Components.Parameters, given.Ref, given); shown.In != "header" {
+				require.Regexp(t, snake, shown.Name, name)
+			}
+		}
+		for _, answer := range one.Responses {
+			for _, content := range at(document.Components.Responses, answer.Ref, answer).Content {
+				requireSnake(t, name, content.Schema)
+			}
+		}
+	}
+}
+
+func requireSnake(t *testing.T, name string, of schema) {
+	t.Helper()
+	for member, below := range of.Properties {
+		require.Regexp(t, snake, member, name)
+		requireSnake(t, name, below)
+	}
+}
+
 // The failures that every operation may have are documented.
 func TestTheDocumentHasTheFailures(t *testing.T) {
 	for name, one := range readDocument(t).operations() {
@@ -131,6 +163,9 @@ func (p *process) variables(t *testing.T, c *counter, name string, has planted) 
 	return strings.NewReplacer("{id}", has.charge)
 }
 
+// aTime is any member of JSON, or field of CSV, that begins as a time does.
+var aTime = regexp.MustCompile(`[",](\d{4}-\d\d-\d\dT[^",]*)`)
+
 // The examples of the document run as they stand, on charges that are there, and each answer has the members that
 // the document says.
 func TestTheExamplesOfTheDocumentRun(t *testing.T) {
@@ -165,6 +200,9 @@ func TestTheExamplesOfTheDocumentRun(t *testing.T) {
 		require.NotNil(t, answer, text)
 		require.Contains(t, []int{200, 201, 202, 204}, answer.StatusCode, "%s: %s", name, text)
 		document.requireAnswer(t, one.Responses[answer.Status[:3]], answer, text)
+		for _, found := range aTime.FindAllStringSubmatch(text, -1) {
+			require.Regexp(t, `^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$`, found[1], name)
+		}
 	}
 }
 

@@ -21,8 +21,8 @@ func TestAChargeIsAcceptedAndReadUntilItIsDecided(t *testing.T) {
 	require.Empty(t, got.header.Get("Idempotency-Replayed"))
 	require.JSONEq(t, `{"id":"`+name+`","status":"pending","mode":"test","amount_minor":1250,"currency":"BRL","capture":true,
 		"captured_minor":0,"refunded_minor":0,"refundable_minor":0,"card":{"brand":"visa","bin":"411111","last4":"1111"},
-		"description":"2 × Café coado","error":null,"expires_at":null,"created_at":"2030-01-02T03:04:05Z","decided_at":null,
-		"updated_at":"2030-01-02T03:04:05Z","version":1}`, got.body)
+		"description":"2 × Café coado","error":null,"expires_at":null,"created_at":"2030-01-02T03:04:05.000Z","decided_at":null,
+		"updated_at":"2030-01-02T03:04:05.000Z","version":1}`, got.body)
 
 	read := g.send(t, g.paper, "GET", "/v1/charges/"+name, "")
 	require.Equal(t, http.StatusOK, read.status)
@@ -42,7 +42,7 @@ func TestAChargeIsAcceptedAndReadUntilItIsDecided(t *testing.T) {
 	require.Equal(t, `"v2"`, read.header.Get("ETag"))
 	require.Equal(t, "rejected", member[string](t, read.body, "status"))
 	require.Equal(t, map[string]any{"code": "51", "reason": "INSUFFICIENT_FUNDS", "message": "not enough"}, member[map[string]any](t, read.body, "error"))
-	require.Equal(t, "2030-01-02T03:04:06Z", member[string](t, read.body, "decided_at"))
+	require.Equal(t, "2030-01-02T03:04:06.000Z", member[string](t, read.body, "decided_at"))
 
 	again := g.create(t, g.paper, "k1", charge)
 	require.Equal(t, http.StatusAccepted, again.status)

@@ -107,14 +107,14 @@ func TestAnEventIsTheChargeAsItWas(t *testing.T) {
 	require.NoError(t, err)
 	live.expect(t, "id: 1")
 	line, _ := live.next(t)
-	require.JSONEq(t, `{"type":"charge.accepted","sequence":1,"occurred_at":"2030-01-02T03:04:05Z","operation":null,"charge":`+accepted.body+`}`,
+	require.JSONEq(t, `{"type":"charge.accepted","sequence":1,"occurred_at":"2030-01-02T03:04:05.000Z","operation":null,"charge":`+accepted.body+`}`,
 		strings.TrimPrefix(line, "data: "))
 	live.expect(t, "")
 	g.decide(t, paymenttest.Approval(parsed, id.ID{}))
 	live.expect(t, "id: 2")
 	line, _ = live.next(t)
 	approved := g.send(t, g.paper, "GET", "/v1/charges/"+name, "").body
-	require.JSONEq(t, `{"type":"charge.approved","sequence":2,"occurred_at":"2030-01-02T03:04:06Z","operation":null,"charge":`+approved+`}`,
+	require.JSONEq(t, `{"type":"charge.approved","sequence":2,"occurred_at":"2030-01-02T03:04:06.000Z","operation":null,"charge":`+approved+`}`,
 		strings.TrimPrefix(line, "data: "))
 	refund := g.send(t, g.paper, "POST", "/v1/charges/"+name+"/refund", `{"amount_minor":50}`, "Idempotency-Key", "k2")
 	require.Equal(t, http.StatusAccepted, refund.status, refund.body)
@@ -133,7 +133,7 @@ func TestAnEventIsTheChargeAsItWas(t *testing.T) {
 	late := g.listen(t, g.paper, "/v1/events?after=1")
 	late.expect(t, "retry: 1000", "id: 1", "", "id: 2")
 	again, _ := late.next(t)
-	require.JSONEq(t, `{"type":"charge.approved","sequence":2,"occurred_at":"2030-01-02T03:04:06Z","operation":null,"charge":`+approved+`}`,
+	require.JSONEq(t, `{"type":"charge.approved","sequence":2,"occurred_at":"2030-01-02T03:04:06.000Z","operation":null,"charge":`+approved+`}`,
 		strings.TrimPrefix(again, "data: "), "not as the charge is now")
 	late.expect(t, "", "id: 3", line)
 }

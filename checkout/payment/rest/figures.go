@@ -75,10 +75,10 @@ func (s *Server) getStatistics(w http.ResponseWriter, r *http.Request) error {
 	}
 	return serve.WriteTagged(w, r, "", struct {
 		Interval   string                    `json:"interval"`
-		From       time.Time                 `json:"from"`
-		To         time.Time                 `json:"to"`
+		From       view.Time                 `json:"from"`
+		To         view.Time                 `json:"to"`
 		Currencies []view.CurrencyStatistics `json:"currencies"`
-	}{interval, span.From, span.To, view.OfCounts(counts)})
+	}{interval, view.Time(span.From), view.Time(span.To), view.OfCounts(counts)})
 }
 
 // readSpan returns the span of statistics that a query asks for: whole hours or days, with the one in which it begins

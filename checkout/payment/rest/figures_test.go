@@ -61,15 +61,15 @@ func TestStatisticsSayWhatHappened(t *testing.T) {
 		"captured":{"count":1,"amount_minor":1000},"voided":` + none + `,"expired":` + none + `,"refunded":` + none + `,"approval_rate_basis_points":8333`
 	dollars := `"approved":{"count":1,"amount_minor":1250},"authorized":` + none + `,"rejected":` + none + `,"captured":` + none + `,"voided":` + none +
 		`,"expired":` + none + `,"refunded":{"count":1,"amount_minor":250},"approval_rate_basis_points":10000`
-	const start = `{"start":"2030-01-02T00:00:00Z",`
-	require.JSONEq(t, `{"interval":"day","from":"2030-01-02T00:00:00Z","to":"2030-01-03T00:00:00Z","currencies":[
+	const start = `{"start":"2030-01-02T00:00:00.000Z",`
+	require.JSONEq(t, `{"interval":"day","from":"2030-01-02T00:00:00.000Z","to":"2030-01-03T00:00:00.000Z","currencies":[
 		{"currency":"BRL","total":{`+reais+`},"rejections":[{"reason":"INSUFFICIENT_FUNDS","count":1,"amount_minor":1250}],"buckets":[`+start+reais+`}]},
 		{"currency":"USD","total":{`+dollars+`},"rejections":[],"buckets":[`+start+dollars+`}]}]}`, got.body)
 	same := g.send(t, g.paper, "GET", "/v1/statistics?interval=day&from=2030-01-02T03:00:00Z&to=2030-01-02T04:00:00Z", "", "If-None-Match", got.header.Get("ETag"))
 	require.Equal(t, http.StatusNotModified, same.status)
 	hours := g.send(t, g.paper, "GET", "/v1/statistics?interval=hour&from=2030-01-02T03:59:00Z&to=2030-01-02T03:59:01Z", "").body
-	require.Contains(t, hours, `"start":"2030-01-02T03:00:00Z"`)
-	require.Contains(t, hours, `"to":"2030-01-02T04:00:00Z"`)
+	require.Contains(t, hours, `"start":"2030-01-02T03:00:00.000Z"`)
+	require.Contains(t, hours, `"to":"2030-01-02T04:00:00.000Z"`)
 	before := g.send(t, g.live, "GET", "/v1/statistics?interval=day&from=2030-01-01T00:00:00Z&to=2030-01-03T00:00:00Z", "")
 	require.Empty(t, member[[]any](t, before.body, "currencies"), "the other mode counts for itself")
 	member := g.send(t, g.kit.Customer(t, maria), "GET", "/v1/statistics?merchant=paper&mode=test&interval=day&from=2030-01-02T03:00:00Z&to=2030-01-02T04:00:00Z", "")

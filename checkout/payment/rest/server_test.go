@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -137,7 +138,19 @@ func (g *gateway) send(t *testing.T, as, method, path, body string, headers ...s
 	t.Helper()
 	got, err := g.try(t.Context(), as, method, path, body, headers...)
 	require.NoError(t, err)
+	requireTimes(t, got.body)
 	return got
+}
+
+// aTime is any member of JSON, or field of CSV, that begins as a time does.
+var aTime = regexp.MustCompile(`[",](\d{4}-\d\d-\d\dT[^",]*)`)
+
+// requireTimes requires that every time of a text has three digits of the second, in UTC.
+func requireTimes(t *testing.T, text string) {
+	t.Helper()
+	for _, found := range aTime.FindAllStringSubmatch(text, -1) {
+		require.Regexp(t, `^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$`, found[1], text)
+	}
 }
 
 // try is send for goroutines of a test.

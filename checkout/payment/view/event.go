@@ -1,10 +1,6 @@
 package view
 
-import (
-	"time"
-
-	"codebank.dev/checkout/payment"
-)
+import "codebank.dev/checkout/payment"
 
 // Event is one change of a charge as the live feed tells it.
 type Event struct {
@@ -13,8 +9,8 @@ type Event struct {
 	// refund.done or refund.refused.
 	Type string `json:"type"`
 	// Sequence counts the events of a merchant and mode, from 1 and without gaps.
-	Sequence   int64     `json:"sequence"`
-	OccurredAt time.Time `json:"occurred_at"`
+	Sequence   int64 `json:"sequence"`
+	OccurredAt Time  `json:"occurred_at"`
 	// Charge is the charge after the change.
 	Charge Charge `json:"charge"`
 	// Operation is the operation that was accepted or has ended; nil if the event is about the charge itself.
@@ -23,7 +19,7 @@ type Event struct {
 
 // OfChange returns the view of a change.
 func OfChange(c *payment.Change) Event {
-	event := Event{Type: typeOf(c), Sequence: c.Event.Sequence, OccurredAt: c.Event.At.UTC(), Charge: OfCharge(&c.Charge)}
+	event := Event{Type: typeOf(c), Sequence: c.Event.Sequence, OccurredAt: Time(c.Event.At), Charge: OfCharge(&c.Charge)}
 	if !c.Operation.ID.IsZero() {
 		operation := OfOperation(&c.Operation)
 		event.Operation = &operation

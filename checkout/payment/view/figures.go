@@ -36,7 +36,7 @@ type Figures struct {
 
 // Bucket is an hour or a day of statistics.
 type Bucket struct {
-	Start time.Time `json:"start"`
+	Start Time `json:"start"`
 	Figures
 }
 
@@ -64,8 +64,8 @@ func OfCounts(counts []payment.Count) []CurrencyStatistics {
 	for i := range counts {
 		c := &counts[i]
 		of := currencyOf(&all, c.Currency.String())
-		if n := len(of.Buckets); n == 0 || !of.Buckets[n-1].Start.Equal(c.Start) {
-			of.Buckets = append(of.Buckets, Bucket{Start: c.Start})
+		if n := len(of.Buckets); n == 0 || !time.Time(of.Buckets[n-1].Start).Equal(c.Start) {
+			of.Buckets = append(of.Buckets, Bucket{Start: Time(c.Start)})
 		}
 		of.Total.add(c)
 		of.Buckets[len(of.Buckets)-1].add(c)
@@ -165,7 +165,7 @@ func AppendMovement(text []byte, m *payment.Movement) []byte {
 		kind, sequence = "payout", ""
 	}
 	for _, field := range []string{
-		sequence, m.At.UTC().Format("2006-01-02T15:04:05.000Z"), kind, nameOf(m.Charge), nameOf(m.Operation),
+		sequence, m.At.UTC().Format(timeLayout), kind, nameOf(m.Charge), nameOf(m.Operation),
 		strconv.FormatInt(m.Amount.Minor, 10), m.Amount.Currency.FormatMinor(m.Amount.Minor), m.Amount.Currency.String(),
 	} {
 		text = append(append(text, field...), ',')

@@ -1,10 +1,6 @@
 package view
 
-import (
-	"time"
-
-	"codebank.dev/checkout/payment"
-)
+import "codebank.dev/checkout/payment"
 
 // Payout is a payout as merchants read it. The amount is in minor units of Currency.
 type Payout struct {
@@ -16,16 +12,16 @@ type Payout struct {
 	// Account is accounts/{uuid} at the bank; it may be empty in test mode.
 	Account string `json:"account"`
 	// Error is why the payout failed; nil unless it did.
-	Error     *Error    `json:"error"`
-	CreatedAt time.Time `json:"created_at"`
+	Error     *Error `json:"error"`
+	CreatedAt Time   `json:"created_at"`
 	// EndedAt is nil while the payout is pending.
-	EndedAt *time.Time `json:"ended_at"`
+	EndedAt *Time `json:"ended_at"`
 }
 
 // OfPayout returns the view of a payout.
 func OfPayout(p *payment.Payout) Payout {
 	return Payout{
 		ID: p.ID.String(), Status: word(p.State), Mode: word(p.Mode), AmountMinor: p.Amount.Minor, Currency: p.Amount.Currency.String(),
-		Account: p.Account, Error: ofRejection(p.Rejection), CreatedAt: p.CreatedAt.UTC(), EndedAt: moment(p.EndedAt),
+		Account: p.Account, Error: ofRejection(p.Rejection), CreatedAt: Time(p.CreatedAt), EndedAt: TimeOrNil(p.EndedAt),
 	}
 }

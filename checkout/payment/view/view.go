@@ -4,7 +4,6 @@ package view
 
 import (
 	"strings"
-	"time"
 
 	"codebank.dev/checkout/payment"
 	"codebank.dev/platform/pan"
@@ -26,12 +25,12 @@ type Charge struct {
 	// Error is why the charge was rejected; nil unless it was.
 	Error *Error `json:"error"`
 	// ExpiresAt is when an authorization ends by itself; nil unless the charge is authorized.
-	ExpiresAt *time.Time `json:"expires_at"`
-	CreatedAt time.Time  `json:"created_at"`
+	ExpiresAt *Time `json:"expires_at"`
+	CreatedAt Time  `json:"created_at"`
 	// DecidedAt is nil while the charge is pending.
-	DecidedAt *time.Time `json:"decided_at"`
-	UpdatedAt time.Time  `json:"updated_at"`
-	Version   int64      `json:"version"`
+	DecidedAt *Time `json:"decided_at"`
+	UpdatedAt Time  `json:"updated_at"`
+	Version   int64 `json:"version"`
 }
 
 // Card is all that stays readable of a card; its texts are empty if the merchant sent no card number.
@@ -57,23 +56,23 @@ type Operation struct {
 	AmountMinor int64  `json:"amount_minor"`
 	Currency    string `json:"currency"`
 	// Error is why the operation was refused; nil unless it was.
-	Error     *Error    `json:"error"`
-	CreatedAt time.Time `json:"created_at"`
+	Error     *Error `json:"error"`
+	CreatedAt Time   `json:"created_at"`
 	// EndedAt is nil while the operation is pending.
-	EndedAt *time.Time `json:"ended_at"`
+	EndedAt *Time `json:"ended_at"`
 }
 
 // OfCharge returns the view of a charge.
 func OfCharge(c *payment.Charge) Charge {
-	var expires *time.Time
+	var expires *Time
 	if c.State == payment.Authorized {
-		expires = moment(c.ExpiresAt)
+		expires = TimeOrNil(c.ExpiresAt)
 	}
 	return Charge{
 		ID: c.ID.String(), Status: word(c.State), Mode: word(c.Mode), AmountMinor: c.Amount.Minor, Currency: c.Amount.Currency.String(),
 		Capture: c.CaptureNow, CapturedMinor: c.Captured, RefundedMinor: c.Refunded, RefundableMinor: c.Refundable(), Card: ofCard(c.Card),
-		Description: c.Description, Error: ofRejection(c.Rejection), ExpiresAt: expires, CreatedAt: c.CreatedAt.UTC(),
-		DecidedAt: moment(c.DecidedAt), UpdatedAt: c.ChangedAt.UTC(), Version: c.Version,
+		Description: c.Description, Error: ofRejection(c.Rejection), ExpiresAt: expires, CreatedAt: Time(c.CreatedAt),
+		DecidedAt: TimeOrNil(c.DecidedAt), UpdatedAt: Time(c.ChangedAt), Version: c.Version,
 	}
 }
 
@@ -81,7 +80,7 @@ func OfCharge(c *payment.Charge) Charge {
 func OfOperation(o *payment.Operation) Operation {
 	return Operation{
 		ID: o.ID.String(), ChargeID: o.Charge.String(), Kind: word(o.Kind), Status: word(o.Outcome), AmountMinor: o.Amount.Minor,
-		Currency: o.Amount.Currency.String(), Error: ofRejection(o.Rejection), CreatedAt: o.CreatedAt.UTC(), EndedAt: moment(o.EndedAt),
+		Currency: o.Amount.Currency.String(), Error: ofRejection(o.Rejection), CreatedAt: Time(o.CreatedAt), EndedAt: TimeOrNil(o.EndedAt),
 	}
 }
 
@@ -105,11 +104,3 @@ func ofRejection(r payment.Rejection) *Error {
 
 // word returns a name of the wire as the JSON has it.
 func word(name interface{ String() string }) string { return strings.ToLower(name.String()) }
-
-func moment(t time.Time) *time.Time {
-	if t.IsZero() {
-		return nil
-	}
-	t = t.UTC()
-	return &t
-}

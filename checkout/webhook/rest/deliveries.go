@@ -6,8 +6,8 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
-	"time"
 
+	"codebank.dev/checkout/payment/view"
 	"codebank.dev/checkout/webhook"
 	"codebank.dev/checkout/webhook/postgres"
 	"codebank.dev/platform/fault"
@@ -27,16 +27,16 @@ type deliveryView struct {
 	Sequence  int64        `json:"sequence"`
 	Status    string       `json:"status"`
 	// NextAttemptAt is when it is tried again at the earliest; nil unless pending.
-	NextAttemptAt *time.Time    `json:"next_attempt_at"`
-	CreatedAt     time.Time     `json:"created_at"`
-	EndedAt       *time.Time    `json:"ended_at"`
+	NextAttemptAt *view.Time    `json:"next_attempt_at"`
+	CreatedAt     view.Time     `json:"created_at"`
+	EndedAt       *view.Time    `json:"ended_at"`
 	Attempts      []attemptView `json:"attempts"`
 }
 
 // attemptView is one try.
 type attemptView struct {
 	Number int       `json:"number"`
-	At     time.Time `json:"at"`
+	At     view.Time `json:"at"`
 	// Status is the HTTP status of the answer; nil if there was none, and then Error says why.
 	Status *int    `json:"status"`
 	Error  *string `json:"error"`
@@ -44,22 +44,22 @@ type attemptView struct {
 }
 
 func viewOfDelivery(d *webhook.Delivery) deliveryView {
-	view := deliveryView{
-		ID: d.ID.String(), EventType: d.Type, Sequence: d.Sequence, Status: d.State.String(), NextAttemptAt: moment(d.NextAt),
-		CreatedAt: d.CreatedAt, EndedAt: moment(d.EndedAt), Attempts: make([]attemptView, 0, len(d.Attempts)),
+	shown := deliveryView{
+		ID: d.ID.String(), EventType: d.Type, Sequence: d.Sequence, Status: d.State.String(), NextAttemptAt: view.TimeOrNil(d.NextAt),
+		CreatedAt: view.Time(d.CreatedAt), EndedAt: view.TimeOrNil(d.EndedAt), Attempts: make([]attemptView, 0, len(d.Attempts)),
 	}
 	for i := range d.Attempts {
 		one := &d.Attempts[i]
-		shown := attemptView{Number: one.Number, At: one.At, TookMS: one.Took.Milliseconds()}
+		try := attemptView{Number: one.Number, At: view.Time(one.At), TookMS: one.Took.Milliseconds()}
 		if one.Error == webhook.NoError {
-			shown.Status = &one.Status
+			try.Status = &one.Status
 		} else {
 			class := strings.ToLower(string(one.Error.Shown()))
-			shown.Error = &class
+			try.Error = &class
 		}
-		view.Attempts = append(view.Attempts, shown)
+		shown.Attempts = append(shown.Attempts, try)
 	}
-	return view
+	return shown
 }
 
 // listDeliveries answers a page of the log of an endpoint, the newest event first.

@@ -8,6 +8,7 @@ import (
 
 	"codebank.dev/checkout"
 	"codebank.dev/checkout/payment"
+	"codebank.dev/checkout/payment/view"
 	"codebank.dev/checkout/webhook"
 	"codebank.dev/checkout/webhook/postgres"
 	"codebank.dev/platform/auditlog"
@@ -26,44 +27,37 @@ type endpointView struct {
 	// DisabledReason is merchant, gone or failing; nil for an enabled one.
 	DisabledReason *string `json:"disabled_reason"`
 	// FailingSince is since when every try has failed; nil if the last one has not.
-	FailingSince *time.Time `json:"failing_since"`
-	CreatedAt    time.Time  `json:"created_at"`
-	UpdatedAt    time.Time  `json:"updated_at"`
+	FailingSince *view.Time `json:"failing_since"`
+	CreatedAt    view.Time  `json:"created_at"`
+	UpdatedAt    view.Time  `json:"updated_at"`
 	Version      int64      `json:"version"`
 	// Secret is shown by the answer that makes it, and never again.
 	Secret string `json:"secret,omitempty"`
 }
 
 func viewOf(e *webhook.Endpoint) endpointView {
-	view := endpointView{
+	shown := endpointView{
 		ID: e.ID.String(), Mode: strings.ToLower(e.Mode.String()), URL: e.URL, Description: e.Description, EventTypes: e.Types, Enabled: e.Enabled,
-		FailingSince: moment(e.FailingSince), CreatedAt: e.CreatedAt, UpdatedAt: e.ChangedAt, Version: e.Version,
+		FailingSince: view.TimeOrNil(e.FailingSince), CreatedAt: view.Time(e.CreatedAt), UpdatedAt: view.Time(e.ChangedAt), Version: e.Version,
 	}
 	if e.DisabledWhy != webhook.NotDisabled {
 		why := strings.ToLower(string(e.DisabledWhy))
-		view.DisabledReason = &why
+		shown.DisabledReason = &why
 	}
-	return view
-}
-
-func moment(t time.Time) *time.Time {
-	if t.IsZero() {
-		return nil
-	}
-	return &t
+	return shown
 }
 
 func tagOf(e *webhook.Endpoint) string { return strconv.FormatInt(e.Version, 10) }
 
 // write answers a change with the endpoint as it is then.
 func write(w http.ResponseWriter, status int, e *webhook.Endpoint, secret string) error {
-	view := viewOf(e)
-	view.Secret = secret
+	shown := viewOf(e)
+	shown.Secret = secret
 	w.Header().Set("ETag", `"`+tagOf(e)+`"`)
 	if secret != "" {
 		w.Header().Set("Cache-Control", "no-store")
 	}
-	return serve.WriteJSON(w, status, view)
+	return serve.WriteJSON(w, status, shown)
 }
 
 func (s *Server) listEndpoints(w http.ResponseWriter, r *http.Request) error {

@@ -3,10 +3,12 @@ package rest
 import (
 	"bytes"
 	"encoding/binary"
+	"encoding/json"
 	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -23,6 +25,19 @@ func server(t testing.TB) *Server {
 	require.NoError(t, err)
 	s.Begin(pages)
 	return s
+}
+
+// The database keeps microseconds; what merchants read has three digits, as all of the gateway's times.
+func TestEveryTimeOfEndpointsAndDeliveriesHasThreeDigits(t *testing.T) {
+	at := time.Date(2030, time.January, 2, 3, 4, 5, 100_999_000, time.UTC)
+	for shown, times := range map[any]int{
+		new(viewOf(&webhook.Endpoint{FailingSince: at, CreatedAt: at, ChangedAt: at})):                                                   3,
+		new(viewOfDelivery(&webhook.Delivery{NextAt: at, CreatedAt: at, EndedAt: at, Attempts: []webhook.Attempt{{Number: 1, At: at}}})): 4,
+	} {
+		text, err := json.Marshal(shown)
+		require.NoError(t, err)
+		require.Equal(t, times, strings.Count(string(text), `":"2030-01-02T03:04:05.100Z"`), string(text))
+	}
 }
 
 func TestAnEndpointHasWhatItsBodySays(t *testing.T) {

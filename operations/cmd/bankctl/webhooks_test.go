@@ -49,7 +49,7 @@ func feed(t *testing.T, secret string) (url, authority string) {
 		}
 		w.Header().Set("Content-Type", "text/event-stream")
 		for i, kind := range []string{"charge.accepted", "charge.approved", "refund.done"} {
-			fmt.Fprintf(w, "id: %d\ndata: {\"type\":%q,\"sequence\":%d,\"occurred_at\":\"2030-01-02T03:04:06Z\",\"charge\":{\"id\":\"c1\",\"status\":\"approved\"},\"operation\":null}\n\n",
+			fmt.Fprintf(w, "id: %d\ndata: {\"type\":%q,\"sequence\":%d,\"occurred_at\":\"2030-01-02T03:04:06.000Z\",\"charge\":{\"id\":\"c1\",\"status\":\"approved\"},\"operation\":null}\n\n",
 				i+1, kind, i+1)
 		}
 		_ = http.NewResponseController(w).Flush()
@@ -91,7 +91,7 @@ func TestWebhooksAreReceivedOnADevelopersMachine(t *testing.T) {
 	await.Until(t, func() bool { return len(bodies) == 2 || len(ended) > 0 }, time.Minute, 5*time.Millisecond)
 	require.Empty(t, ended, diagnostics.String())
 	first, second := <-bodies, <-bodies
-	require.Contains(t, first, `{"type":"charge.approved","timestamp":"2030-01-02T03:04:06Z","data":{"sequence":2,"charge":{"id":"c1",`)
+	require.Contains(t, first, `{"type":"charge.approved","timestamp":"2030-01-02T03:04:06.000Z","data":{"sequence":2,"charge":{"id":"c1","status":"approved"},"operation":null}}`)
 	require.Contains(t, second, `"type":"refund.done"`)
 	await.Until(t, func() bool { return strings.Count(out.String(), "\n") == 2 }, time.Minute, 5*time.Millisecond)
 	cancel()
