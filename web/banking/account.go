@@ -26,6 +26,8 @@ type activity struct {
 	Quick   []design.Tab
 	Fields  []design.Field
 	Path    string
+	// Number is the whole number of the account.
+	Number string
 	// Filtered says that the list does not have everything, Clear leads to all of it, and Older to the next page.
 	Filtered     bool
 	Clear, Older string
@@ -43,7 +45,12 @@ func (b *Banking) showAccount(c *customer) error {
 		return err
 	}
 	account := found.GetAccount()
-	page := activity{Account: tileOf(c.Visit, account), Path: "/accounts/" + idOf(name), Quick: quick(c.Visit, idOf(name))}
+	page := activity{Account: tileOf(c.Visit, account), Path: "/accounts/" + idOf(name), Number: idOf(name)}
+	if isWallet(account) {
+		page.Quick = quick(c.Visit, idOf(name))
+	} else {
+		page.Quick = quick(c.Visit, idOf(name))[2:]
+	}
 	request := b.filters(c, &page)
 	request.Parent = name
 	answer, behind, err := b.lines(c.Context(), request, account.GetSequence())

@@ -7,6 +7,7 @@
 //	entry.go     signing up, in and out
 //	home.go      accounts and cards
 //	account.go   an account's activity; line.go a line of it
+//	form.go      what forms, confirmations and results share
 //	transfer.go  transfers between accounts
 //	pix.go       payments by key and by code; keys.go keys; receive.go codes to be paid
 //	files.go     statements as files
@@ -104,10 +105,22 @@ func (b *Banking) mount() {
 	}
 	for path, handle := range map[string]handler{
 		"/{$}": b.showHome, "/accounts/{account}": b.showAccount,
+		transferPath: b.showTransfer, "/transfers/{transaction}": b.showTransferred,
+		pixPath: b.showPix, "/pix/payments/{payment}": b.showPayment, keysPath: b.showKeys, receivePath: b.showReceive, "/pix/codes/{code}": b.showCode,
+		"/accounts/{account}/files": b.showFiles, securityPath: b.showSecurity,
 	} {
 		b.site.Page(path, b.mine(handle))
 	}
-	b.site.Form("/accounts", b.mine(b.openAccount))
+	for path, handle := range map[string]handler{
+		"/accounts": b.openAccount, transferPath: b.checkTransfer, transferPath + "/send": b.sendTransfer,
+		pixPath: b.checkPix, pixPath + "/send": b.sendPix, receivePath: b.makeCode,
+		keysPath: b.makeKey, keysPath + "/prove": b.showProof, keysPath + "/confirm": b.proveKey, keysPath + "/remove": b.checkRemoval, keysPath + "/delete": b.removeKey,
+		"/accounts/{account}/files": b.makeFile, securityPath + "/end": b.endSession, securityPath + "/end-all": b.endAll,
+	} {
+		b.site.Form(path, b.mine(handle))
+	}
+	b.site.Download("/pix/codes/{code}/picture", b.mine(b.sendPicture))
+	b.site.Download("/accounts/{account}/files/{file}", b.mine(b.sendFile))
 }
 
 // tabs returns the navigation of a signed-in user.
@@ -117,5 +130,8 @@ func tabs(v *site.Visit) []design.Tab {
 	}
 	return []design.Tab{
 		{Glyph: "home", Title: v.Say("tab.home"), Link: "/", Current: v.CurrentTab() == "home"},
+		{Glyph: "swap", Title: v.Say("tab.transfer"), Link: transferPath, Current: v.CurrentTab() == "transfer"},
+		{Glyph: "pix", Title: v.Say("tab.pix"), Link: pixPath, Current: v.CurrentTab() == "pix"},
+		{Glyph: "lock", Title: v.Say("tab.security"), Link: securityPath, Current: v.CurrentTab() == "security"},
 	}
 }

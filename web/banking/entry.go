@@ -19,6 +19,8 @@ type entry struct {
 	Links                             []link
 	// Hash is the field that takes the token behind # of a link in an e-mail.
 	Hash string
+	// Hidden are fields that the form carries on.
+	Hidden []hidden
 }
 
 type link struct{ Path, Text string }
@@ -83,7 +85,7 @@ func (b *Banking) welcome(v *site.Visit, answer *identityv1.SignInResponse) erro
 	}
 	values := tokensOf(answer.GetTokens())
 	maps.Copy(values, map[string]string{keyUser: idOf(me.GetUser().GetName()), keyEmail: me.GetUser().GetEmail()})
-	v.Begin(values)
+	v.Renew(values)
 	if answer.GetDeviceToken() != "" {
 		v.Remember(deviceCookie, answer.GetDeviceToken())
 	}

@@ -42,7 +42,7 @@ func (b *Banking) showHome(c *customer) error {
 	if err != nil {
 		return err
 	}
-	page := home{Email: c.email, Quick: quick(c.Visit, ""), Request: site.NewRequestID(), NoWallet: true}
+	page := home{Email: c.email, Request: site.NewRequestID(), NoWallet: true}
 	for _, account := range accounts {
 		page.Tiles = append(page.Tiles, tileOf(c.Visit, account))
 		if isOpenWallet(account) {
@@ -51,6 +51,9 @@ func (b *Banking) showHome(c *customer) error {
 				page.Account = idOf(account.GetName())
 			}
 		}
+	}
+	if !page.NoWallet {
+		page.Quick = quick(c.Visit, "")
 	}
 	if page.Account == "" && len(accounts) > 0 {
 		page.Account = idOf(accounts[0].GetName())
@@ -142,8 +145,21 @@ func pairsOf(v *site.Visit, account *bankv1.Account) []design.Fact {
 	return pairs
 }
 
-// quick returns the ways to what people come for.
-func quick(*site.Visit, string) []design.Tab { return nil }
+// quick returns the ways to what people come for, from an account; "" for none.
+func quick(v *site.Visit, account string) []design.Tab {
+	from := ""
+	if account != "" {
+		from = "?from=" + account
+	}
+	ways := []design.Tab{
+		{Glyph: "pix", Title: v.Say("quick.pay"), Link: pixPath + from}, {Glyph: "in", Title: v.Say("quick.receive"), Link: receivePath + from},
+		{Glyph: "swap", Title: v.Say("quick.transfer"), Link: transferPath + from},
+	}
+	if account != "" {
+		ways[2] = design.Tab{Glyph: "file", Title: v.Say("quick.files"), Link: "/accounts/" + account + "/files"}
+	}
+	return ways
+}
 
 // openAccount opens a wallet.
 func (b *Banking) openAccount(c *customer) error {

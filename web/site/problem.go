@@ -71,7 +71,7 @@ func (v *Visit) explain(err error) (int, design.Message) {
 	default:
 		message.Text = v.Say("problem.nothing")
 	}
-	if known.Code != fault.Internal && known.Code != fault.Unavailable && known.Code != fault.DeadlineExceeded {
+	if !IsAway(known) && known.Code != fault.NotFound {
 		message.Details, _ = language.Translate(v.language, known.Message)
 	}
 	if here := v.Here(); here != "" && (known.Code == fault.Unavailable || known.Code == fault.DeadlineExceeded) {

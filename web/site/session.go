@@ -124,9 +124,9 @@ func (v *Visit) Set(values map[string]string) {
 	s.changed = true
 }
 
-// Begin replaces the session by a new one with these values only, under a new id and a new token. Call it when a
+// Renew replaces the session by a new one with these values only, under a new id and a new token. Call it when a
 // visitor signs in: whoever knew the session before knows nothing of this one.
-func (v *Visit) Begin(values map[string]string) {
+func (v *Visit) Renew(values map[string]string) {
 	v.session = newSession(v.Now())
 	v.Set(values)
 }

@@ -206,11 +206,21 @@ func (s *Site) visited(handle Handler) http.Handler {
 		v := &Visit{site: s, w: w, r: r.WithContext(ctx)}
 		v.language = s.languageOf(r)
 		v.session = s.sessionOf(r)
-		if err := handle(v); err != nil {
+		switch err := handle(v); {
+		case errors.Is(err, ErrCut):
+			mustCut()
+		case err != nil:
 			v.fail(err)
 		}
 	})
 }
+
+// ErrCut says that a part of an answer was sent, and the rest cannot be: the connection is cut, so that nobody takes the
+// part for the whole.
+var ErrCut = errors.New("site: the answer was cut off")
+
+// mustCut lets the standard library cut the connection.
+func mustCut() { panic(http.ErrAbortHandler) }
 
 // refuse answers a request that no page makes.
 func (s *Site) refuse(w http.ResponseWriter, r *http.Request, status int) {

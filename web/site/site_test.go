@@ -66,7 +66,7 @@ func (d *desk) open(keys ...[]byte) {
 			return err
 		}
 		d.acts = append(d.acts, request)
-		v.Begin(map[string]string{"who": v.Value("who")})
+		v.Renew(map[string]string{"who": v.Value("who")})
 		return v.Redirect(v.Next("/"))
 	})
 	pages.Form("/large", func(v *site.Visit) error {
