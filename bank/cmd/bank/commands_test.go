@@ -399,13 +399,14 @@ func TestTwoReplicasEndEachCommandOnce(t *testing.T) {
 	keys := "--command-keys=" + w.desk.file
 	running := []*process{w.start(keys), w.start(keys, "--relay=false")}
 	load := newAsyncLoad(t, running[0].conn, 400)
-	members := consumertest.AwaitMembers(t, w.desk.client, commandGroup, 2)
+	readers := consumertest.Group{Client: w.desk.client, Name: commandGroup}
+	members := readers.AwaitMembers(t, 2)
 	load.send(t, w.desk, 0, 100)
 	running[0].Kill(t)
 	load.send(t, w.desk, 100, 200)
 	running[0] = w.start(keys)
 	load.send(t, w.desk, 200, 300)
-	consumertest.AwaitMembers(t, w.desk.client, commandGroup, 2, members...)
+	readers.AwaitMembers(t, 2, members...)
 	running[1].Interrupt(t)
 	load.send(t, w.desk, 300, 400)
 	require.Positive(t, load.awaitAll(t, w.desk, 1))

@@ -39,16 +39,22 @@ func Expire(t testing.TB, client *kgo.Client, groups ...string) {
 	}
 }
 
-// AwaitMembers waits until so many members share the partitions of a group, and at least one that is not among others. It
+// Group is a group of readers, by its name, and a client that asks its broker.
+type Group struct {
+	Client *kgo.Client
+	Name   string
+}
+
+// AwaitMembers waits until so many members share the partitions of the group, and at least one that is not among others. It
 // returns their ids.
-func AwaitMembers(t testing.TB, client *kgo.Client, group string, count int, others ...string) (members []string) {
+func (g Group) AwaitMembers(t testing.TB, count int, others ...string) (members []string) {
 	t.Helper()
 	isNew := func(member string) bool { return !slices.Contains(others, member) }
 	await.Until(t, func() bool {
 		var stable bool
-		members, stable = describe(t, client, group)
+		members, stable = describe(t, g.Client, g.Name)
 		return stable && len(members) == count && slices.ContainsFunc(members, isNew)
-	}, patience, 20*time.Millisecond, "%d members share the partitions of %s", count, group)
+	}, patience, 20*time.Millisecond, "%d members share the partitions of %s", count, g.Name)
 	return members
 }
 

@@ -23,17 +23,18 @@ func TestMembersAreAwaitedAndExpired(t *testing.T) {
 	}
 	join := func() *kgo.Client { return open(kgo.ConsumerGroup(group), kgo.ConsumeTopics(topic)) }
 	client := open()
+	readers := consumertest.Group{Client: client, Name: group}
 	consumertest.Expire(t, client, group) // there is none
 
 	join()
-	first := consumertest.AwaitMembers(t, client, group, 1)
+	first := readers.AwaitMembers(t, 1)
 	require.Len(t, first, 1)
 	join()
-	both := consumertest.AwaitMembers(t, client, group, 2, first...)
+	both := readers.AwaitMembers(t, 2, first...)
 	require.Subset(t, both, first)
 
 	consumertest.Expire(t, client, group)
 	// Both are alive and join again, as others than they were.
-	again := consumertest.AwaitMembers(t, client, group, 2, both...)
+	again := readers.AwaitMembers(t, 2, both...)
 	require.NotSubset(t, both, again)
 }
