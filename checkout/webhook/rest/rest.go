@@ -145,16 +145,16 @@ const matchHeader = "If-Match"
 
 var errMatch = fault.Invalid(matchHeader, "The header If-Match has the ETag of the endpoint, or *.")
 
-// readMatch returns the version that the header If-Match asks for; 0 for any.
+// readMatch returns the version that the header If-Match asks for; 0 for any. An empty header is none that anybody means.
 func readMatch(r *http.Request) (int64, error) {
 	tag, err := serve.OnlyHeader(r, matchHeader)
-	if err != nil || tag == "" || tag == "*" {
+	if err != nil || tag == "*" || len(r.Header.Values(matchHeader)) == 0 {
 		return 0, err
 	}
 	inner, found := strings.CutPrefix(tag, `"`)
 	inner, closed := strings.CutSuffix(inner, `"`)
 	version, err := strconv.ParseInt(inner, 10, 64)
-	if !found || !closed || err != nil || version < 1 {
+	if !found || !closed || err != nil || version < 1 || strconv.FormatInt(version, 10) != inner {
 		return 0, errMatch
 	}
 	return version, nil

@@ -81,6 +81,27 @@ func TestAChangeLeavesWhatItDoesNotName(t *testing.T) {
 	}
 }
 
+// A condition that is no version is never taken for none.
+func TestAConditionIsTheTagOfAVersion(t *testing.T) {
+	read := func(match ...string) (int64, error) {
+		request := httptest.NewRequest("PATCH", "/", nil)
+		request.Header[matchHeader] = match
+		return readMatch(request)
+	}
+	for match, version := range map[string]int64{`*`: 0, `"1"`: 1, `"42"`: 42} {
+		got, err := read(match)
+		require.NoError(t, err)
+		require.Equal(t, version, got)
+	}
+	got, err := read()
+	require.NoError(t, err)
+	require.Zero(t, got)
+	for _, match := range []string{``, ` `, `1`, `"`, `""`, `"0"`, `"-1"`, `"+1"`, `"01"`, `"1`, `W/"1"`} {
+		_, err := read(match)
+		require.Equal(t, errMatch, err, "%q", match)
+	}
+}
+
 func FuzzForm(f *testing.F) {
 	s := server(f)
 	token := s.pages.Issue(binary.BigEndian.AppendUint64(nil, 7), "scope")
