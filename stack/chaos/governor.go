@@ -47,6 +47,7 @@ func (r *run) govern(ctx context.Context) {
 			r.journal.addFigure("seconds with less than the full load", 1)
 		}
 		r.load.pace.set(rate)
+		r.load.recorded.pace.set(max(1, recordedRate(r.options.Minutes)*rate/g.full))
 	}
 }
 
