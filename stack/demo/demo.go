@@ -74,8 +74,9 @@ func PrintAddresses(a launch.Addresses, out io.Writer) error {
 	}
 	for _, bank := range launch.Banks() {
 		at := a.Of(bank)
-		_, err := fmt.Fprintf(out, "%-15s grpc %s   %s/docs   %s, bank %s\n%-15s grpc %s   %s/docs\n",
-			bank.Bank, at.BankGRPC, launch.URL(at.BankHTTP), bank.Name, bank.Code, bank.Statement, at.StatementGRPC, launch.URL(at.StatementHTTP))
+		_, err := fmt.Fprintf(out, "%-15s grpc %s   %s/docs   %s, bank %s\n%-15s grpc %s   %s/docs\n%-15s %s\n",
+			bank.Bank, at.BankGRPC, launch.URL(at.BankHTTP), bank.Name, bank.Code, bank.Statement, at.StatementGRPC, launch.URL(at.StatementHTTP),
+			bank.Banking(), a.Banking(bank))
 		if err != nil {
 			return err
 		}

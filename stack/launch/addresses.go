@@ -33,7 +33,7 @@ const (
 	paymentsHTTP           = 14
 	processorHTTP          = 15
 	gatewayHTTP            = 16
-	mailPort               = 19
+	bankingHTTP            = 19
 	postgresPort           = 20
 	kafkaPort              = 21
 	kafkaControllerPort    = 22
@@ -41,8 +41,10 @@ const (
 	registryManagementPort = 24
 	connectPort            = 25
 	elasticsearchPort      = 26
-	elasticsearchPeerPort  = 27
+	secondBankingHTTP      = 27
 	dashboardsPort         = 28
+	mailPort               = 29
+	elasticsearchPeerPort  = 31
 )
 
 // Addresses are the addresses of the parts of one stack. All are on the loopback address.
@@ -119,7 +121,8 @@ func (a Addresses) Ports() []int {
 	var ports []int
 	for _, offset := range []int{
 		bankGRPC, bankHTTP, statementGRPC, statementHTTP, checkoutGRPC, checkoutHTTP, codePixGRPC, codePixHTTP, identityGRPC, identityHTTP,
-		secondBankGRPC, secondBankHTTP, secondStatementGRPC, secondStatementHTTP, paymentsHTTP, processorHTTP, gatewayHTTP, mailPort,
+		secondBankGRPC, secondBankHTTP, secondStatementGRPC, secondStatementHTTP, paymentsHTTP, processorHTTP, gatewayHTTP, bankingHTTP,
+		secondBankingHTTP, mailPort,
 		postgresPort, kafkaPort, kafkaControllerPort, registryPort, registryManagementPort,
 		connectPort, elasticsearchPort, elasticsearchPeerPort, dashboardsPort,
 	} {

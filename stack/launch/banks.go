@@ -24,7 +24,7 @@ type Institution struct {
 	// suffix ends the names of its roles, files of keys and certificates; empty for the first bank.
 	suffix string
 	// The ports of its programs, counted from the base port.
-	bankGRPC, bankHTTP, statementGRPC, statementHTTP int
+	bankGRPC, bankHTTP, statementGRPC, statementHTTP, bankingHTTP int
 }
 
 // SecondBankCode is the code of the second bank of the stack.
@@ -34,12 +34,12 @@ var (
 	first = Institution{
 		Code: BankCode, Name: "Code Bank", Theme: "blue", Bank: Bank, Statement: Statement,
 		LedgerDatabase: LedgerDatabase, StatementDatabase: StatementDatabase,
-		bankGRPC: bankGRPC, bankHTTP: bankHTTP, statementGRPC: statementGRPC, statementHTTP: statementHTTP,
+		bankGRPC: bankGRPC, bankHTTP: bankHTTP, statementGRPC: statementGRPC, statementHTTP: statementHTTP, bankingHTTP: bankingHTTP,
 	}
 	second = Institution{
 		Code: SecondBankCode, Name: "Banco Aurora", Theme: "green", Bank: Bank + "-" + SecondBankCode, Statement: Statement + "-" + SecondBankCode,
 		LedgerDatabase: "bank_" + SecondBankCode, StatementDatabase: "statement_" + SecondBankCode, suffix: SecondBankCode,
-		bankGRPC: secondBankGRPC, bankHTTP: secondBankHTTP, statementGRPC: secondStatementGRPC, statementHTTP: secondStatementHTTP,
+		bankGRPC: secondBankGRPC, bankHTTP: secondBankHTTP, statementGRPC: secondStatementGRPC, statementHTTP: secondStatementHTTP, bankingHTTP: secondBankingHTTP,
 	}
 )
 

@@ -27,6 +27,7 @@ func TestBanksShareNothing(t *testing.T) {
 			bank.Code, bank.Name, bank.Theme, bank.Bank, bank.Statement, bank.LedgerDatabase, bank.StatementDatabase, bank.As(Operator), "file " + fileOf(bank.As(Bank)),
 			addresses.BankGRPC, addresses.BankHTTP, addresses.StatementGRPC, addresses.StatementHTTP, bank.sinkGroup(), stack.vaultKeyFile(bank),
 			stack.verifierKeyFile(bank.Keys(Commands)), stack.verifierKeyFile(bank.Keys(Requests)), stack.ProducerKeyFile(bank.Keys(Commands), Events),
+			bank.Banking(), a.Banking(bank), stack.sessionKeyFile(bank),
 		}
 		for _, role := range []string{"bank", "bank_service", "bank_operator", "statement", "statement_service", "statement_sink", "auditor"} {
 			own = append(own, "role "+bank.role(role))

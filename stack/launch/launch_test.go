@@ -33,6 +33,8 @@ func TestPortsAreWhereTheDocumentsSay(t *testing.T) {
 		"127.0.0.1:17012":                        a.Of(SecondBank()).StatementGRPC,
 		"127.0.0.1:17013":                        a.Of(SecondBank()).StatementHTTP,
 		"127.0.0.1:17016":                        a.GatewayHTTP(),
+		"http://127.0.0.1:17019":                 a.Banking(FirstBank()),
+		"http://127.0.0.1:17027":                 a.Banking(SecondBank()),
 		"127.0.0.1:17021":                        a.Kafka(),
 		"http://127.0.0.1:17023":                 a.Registry(),
 		"http://127.0.0.1:17023/apis/ccompat/v7": a.RegistryConfluent(),
@@ -104,7 +106,7 @@ func TestAnotherWorkerHasItsOwnPortAndFolder(t *testing.T) {
 // The services need their database and no other part of the pipeline.
 func TestTheServicesDoNotNeedBrokerRegistryOrConnect(t *testing.T) {
 	stack := open(t, t.TempDir())
-	for _, program := range []string{"bank", "statement", "checkout", "gateway"} {
+	for _, program := range []string{"bank", "statement", "checkout", "gateway", "banking"} {
 		needs := stack.serviceSpec(service{name: program, program: program}).Needs
 		for _, away := range []string{Kafka, Registry, Connect, Elasticsearch} {
 			require.NotContains(t, needs, away)

@@ -118,6 +118,9 @@ func (s *Stack) makeKeys(ctx context.Context, log io.Writer) error {
 	if err := s.makeHubKeys(ctx, log); err != nil {
 		return err
 	}
+	if err := s.makeSessionKeys(); err != nil {
+		return err
+	}
 	if !hasSources(s.Root(), "bankctl") {
 		return nil
 	}

@@ -21,6 +21,7 @@ var programs = map[string]string{
 	"identity":  "identity/cmd/identity",
 	"gateway":   "gateway/cmd/gateway",
 	"codepix":   "codepix/cmd/codepix",
+	"banking":   "web/cmd/banking",
 
 	"payment-gateway":   "checkout/cmd/payment-gateway",
 	"payment-processor": "checkout/cmd/payment-processor",

@@ -32,6 +32,8 @@ type service struct {
 	folder string
 	// plain is that of a Copy.
 	plain string
+	// pages says that it serves pages, in plain text, because browsers do not know the stack's authority.
+	pages bool
 }
 
 // serviceSpec returns the row of a service. Settings are environment variables and not flags,
@@ -68,7 +70,7 @@ func (s *Stack) serviceSpec(service service) process.Spec {
 		},
 		Ready: s.serviceReady(loopback(service.http)),
 	}
-	if service.plain != "" {
+	if service.plain != "" || service.pages {
 		spec.Ready = httpReady("http://" + loopback(service.http) + "/readyz")
 	}
 	if service.program != "identity" && service.program != "payment-processor" && s.Process(Identity) != nil {
@@ -98,6 +100,9 @@ func (s *Stack) serviceSpec(service service) process.Spec {
 		spec.Needs = append(spec.Needs, Keys)
 		spec.Uses = append(spec.Uses, s.present(Bank, Statement)...)
 		spec.Uses = append(spec.Uses, Kafka, Registry)
+	case Banking:
+		spec.Needs = append(spec.Needs, Keys)
+		spec.Uses = append(spec.Uses, s.present(service.bank.Bank, service.bank.Statement)...)
 	case "codepix":
 		spec.Needs = append(spec.Needs, Keys, Mail)
 		spec.Uses = append(spec.Uses, Kafka, Registry)
@@ -191,6 +196,8 @@ func (s *Stack) ownSettings(ctx context.Context, program string, bank Institutio
 			"database-url": server.URLOf("codepix_service", CodePixDatabase), "banks": s.hubBanksFile(),
 			"kafka-brokers": a.Kafka(), "registry-url": a.RegistryConfluent(), "smtp-url": "smtp://" + a.host(mailPort),
 		}, nil
+	case Banking:
+		return s.bankingSettings(bank), nil
 	case "bankctl":
 		return map[string]string{
 			"kafka-brokers":          a.Kafka(),
@@ -217,7 +224,7 @@ func (s *Stack) newSettings(program string, bank Institution) map[string]string 
 		}
 		return settings
 	case "identity":
-		return map[string]string{"kafka-brokers": s.addresses.Kafka(), "trusted-programs": BankCode + ":" + Gateway}
+		return map[string]string{"kafka-brokers": s.addresses.Kafka(), "trusted-programs": s.frontPrograms()}
 	case "checkout":
 		return map[string]string{"kafka-brokers": s.addresses.Kafka()}
 	case "statement":
@@ -292,6 +299,7 @@ func (s *Stack) Replica(ctx context.Context, original string, copied Copy) (*pro
 	}
 	row := s.group.Add(s.serviceSpec(service{
 		name: copied.Name, program: services[at].program, bank: services[at].bank, grpc: copied.GRPCPort, http: copied.HTTPPort,
+		pages:    services[at].pages,
 		settings: copied.Settings, folder: copied.Folder, plain: copied.Plain,
 	}))
 	if err := row.Start(ctx); err != nil {

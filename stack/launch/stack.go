@@ -56,6 +56,7 @@ const (
 	Statement       = "statement"
 	Checkout        = "checkout"
 	Gateway         = "gateway"
+	Banking         = "banking"
 	PaymentGateway  = "payment-gateway"
 	Processor       = "payment-processor"
 	CodePix         = "codepix"

@@ -62,7 +62,8 @@ func (s *Stack) services() []service {
 	for _, bank := range Banks() {
 		list = append(list,
 			service{name: bank.Bank, program: "bank", bank: bank, grpc: a.port(bank.bankGRPC), http: a.port(bank.bankHTTP)},
-			service{name: bank.Statement, program: "statement", bank: bank, grpc: a.port(bank.statementGRPC), http: a.port(bank.statementHTTP)})
+			service{name: bank.Statement, program: "statement", bank: bank, grpc: a.port(bank.statementGRPC), http: a.port(bank.statementHTTP)},
+			service{name: bank.Banking(), program: Banking, bank: bank, http: a.port(bank.bankingHTTP), pages: true})
 	}
 	return append(list,
 		service{name: Checkout, program: "checkout", bank: first, grpc: a.port(checkoutGRPC), http: a.port(checkoutHTTP)},

@@ -26,6 +26,7 @@ func TestEachProgramHasACertificate(t *testing.T) {
 		"bank": "spiffe://codebank/001/bank", "statement": "spiffe://codebank/001/statement", "operator": "spiffe://codebank/001/operator",
 		"checkout": "spiffe://codebank/001/checkout", "identity": "spiffe://codebank/-/identity", "codepix": "spiffe://codebank/-/codepix",
 		"002:bank": "spiffe://codebank/002/bank", "002:statement": "spiffe://codebank/002/statement", "002:operator": "spiffe://codebank/002/operator",
+		"banking": "spiffe://codebank/001/banking", "002:banking": "spiffe://codebank/002/banking",
 		HubOperator: "spiffe://codebank/-/operator",
 	} {
 		settings, err := stack.tlsSettings(program)

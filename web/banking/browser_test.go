@@ -1,0 +1,167 @@
+package banking_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"codebank.dev/native/await"
+	"codebank.dev/web/bankingtest"
+	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/chromedp"
+	"github.com/stretchr/testify/require"
+)
+
+// tab is a page in a headless Chromium.
+type tab struct {
+	*testing.T
+	ctx      context.Context
+	base     string
+	mu       sync.Mutex
+	problems []string
+}
+
+// tabOf starts Chromium, which the test must have, for the pages of a desk.
+func tabOf(d *desk) *tab {
+	d.Helper()
+	files := d.TempDir() // Chromium is killed in the end, and would leave its temporary files.
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.NoSandbox, chromedp.UserDataDir(files), chromedp.Flag("accept-lang", "en"),
+		chromedp.Env("TMPDIR="+files), chromedp.Flag("disable-dev-shm-usage", true), chromedp.WSURLReadTimeout(time.Minute))
+	allocated, stopAll := chromedp.NewExecAllocator(d.Context(), options...)
+	d.Cleanup(stopAll)
+	ctx, stop := chromedp.NewContext(allocated)
+	d.Cleanup(stop)
+	p := &tab{T: d.T, ctx: ctx, base: d.server.URL}
+	require.NoError(d, chromedp.Do(ctx), "the test of the pages needs Chromium")
+	require.NoError(d, chromedp.Listen(ctx, p.listen))
+	return p
+}
+
+// listen collects what pages complain about. A policy that refuses a file or a style is among it.
+func (p *tab) listen(event any) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch e := event.(type) {
+	case *runtime.EventExceptionThrown:
+		p.problems = append(p.problems, e.ExceptionDetails.Text)
+	case *log.EventEntryAdded:
+		if e.Entry.Level == log.EntryLevelError {
+			p.problems = append(p.problems, e.Entry.Text+" "+e.Entry.URL)
+		}
+	}
+}
+
+func (p *tab) open(path string) {
+	p.Helper()
+	require.NoError(p, chromedp.Do(p.ctx, chromedp.Navigate(p.base+path)))
+}
+
+// now returns a text of the page, or "" while the page is being replaced.
+func (p *tab) now(script string) string {
+	text, err := chromedp.Run(p.ctx, chromedp.Evaluate[string](script))
+	if err != nil {
+		return ""
+	}
+	return text
+}
+
+// fill writes into fields by their names, and sends their form as a person does.
+func (p *tab) fill(fields map[string]string, button string) {
+	p.Helper()
+	for name, value := range fields {
+		require.NoError(p, chromedp.Do(p.ctx, chromedp.SendKeys("#"+name, value)))
+	}
+	p.press(button)
+}
+
+func (p *tab) press(button string) {
+	p.Helper()
+	require.NoError(p, chromedp.Do(p.ctx, chromedp.Click(button)))
+}
+
+// awaitTitle waits until the page has this heading.
+func (p *tab) awaitTitle(title string) {
+	p.Helper()
+	await.Until(p, func() bool { return p.now(`document.querySelector("h1")?.textContent ?? ""`) == title }, time.Minute, 20*time.Millisecond, title)
+}
+
+// faults returns what is wrong with the layout: a page that is wider than the window, and text that is cut.
+const faults = `(() => {
+	const found = [];
+	if (document.documentElement.scrollWidth > innerWidth) found.push("the page is " + document.documentElement.scrollWidth + " px wide");
+	for (const e of document.querySelectorAll("main *")) {
+		if (e.closest("svg, .hidden, .skip, select, input, textarea") || e.getClientRects().length === 0) continue;
+		if (e.scrollWidth > e.clientWidth + 1 && e.clientWidth > 0 && getComputedStyle(e).display !== "inline") found.push("cut: " + e.tagName + " " + e.textContent.trim().slice(0, 40));
+	}
+	for (const e of document.querySelectorAll("input:not([type=hidden]), select, textarea")) {
+		if (!e.labels || e.labels.length !== 1) found.push("without a label: " + e.name);
+	}
+	return found.join("; ");
+})()`
+
+// look checks the page that is open at three widths, and keeps pictures among the artifacts of the test.
+func (p *tab) look(name string) {
+	p.Helper()
+	for _, width := range []int64{390, 768, 1440} {
+		require.NoError(p, chromedp.Do(p.ctx, chromedp.EmulateViewport(width, 900)))
+		require.Empty(p, p.now(faults), "%s at %d px", name, width)
+		png, err := chromedp.Run(p.ctx, chromedp.FullScreenshot(100))
+		require.NoError(p, err)
+		require.NoError(p, os.WriteFile(filepath.Join(p.ArtifactDir(), fmt.Sprintf("%s-%d.png", name, width)), png, 0o644))
+	}
+}
+
+func TestAPersonMovesMoneyInABrowser(t *testing.T) {
+	d := newDesk(t)
+	p := tabOf(d)
+	p.open("/accounts/" + d.Wallet)
+	p.awaitTitle("Welcome back")
+	p.look("sign-in")
+	p.fill(map[string]string{"email": bankingtest.Maria, "password": bankingtest.Password}, "form.form button")
+	await.Until(t, func() bool { return p.now("location.pathname") == "/accounts/"+d.Wallet }, time.Minute, 20*time.Millisecond, "the page that was asked for")
+	p.look("account")
+	p.open("/transfer")
+	p.fill(map[string]string{"number": d.Other, "amount": "42.90", "message": "Pizza"}, "form.form button")
+	p.awaitTitle("Is this right?")
+	p.look("confirmation")
+	// Two presses at once: the page lets one through, and the bank would do it once anyway.
+	_, err := chromedp.Run(p.ctx, chromedp.Evaluate[bool](`(() => { const b = document.querySelector("form.form button"); b.click(); b.click(); return true })()`))
+	require.NoError(t, err)
+	p.awaitTitle("Money sent")
+	p.look("sent")
+	require.NoError(t, chromedp.Do(p.ctx, chromedp.Reload()))
+	p.awaitTitle("Money sent")
+	require.Equal(t, 1, d.Moves())
+	p.open("/pix")
+	p.fill(map[string]string{"to": bankingtest.ForeignCode}, "form.form button")
+	p.awaitTitle("Is this right?")
+	p.press("form.form button")
+	p.awaitTitle("On its way")
+	p.look("pending")
+	d.Complete()
+	p.awaitTitle("Money sent") // The page asks by itself.
+	require.Equal(t, 2, d.Moves())
+	for name, path := range map[string]string{
+		"home": "/", "none": "/accounts/" + d.Wallet + "?text=nothing", "pix": "/pix", "keys": "/pix/keys", "receive": "/pix/receive", "security": "/security",
+		"files": "/accounts/" + d.Wallet + "/files", "design": "/design", "transfer": "/transfer", "card": "/accounts/" + d.Card,
+	} {
+		p.open(path)
+		p.look(name)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	require.Empty(t, p.problems, "nothing is refused by the policy of the pages")
+}
+
+func TestALinkOfAnEmailFillsInItsCode(t *testing.T) {
+	d := newDesk(t)
+	p := tabOf(d)
+	p.open("/confirm#a-code-from-an-e-mail")
+	await.Until(t, func() bool { return p.now(`document.querySelector("#code")?.value ?? ""`) == "a-code-from-an-e-mail" }, time.Minute, 20*time.Millisecond)
+	require.Empty(t, p.now("location.hash"), "the code does not stay in the address")
+}
