@@ -1,6 +1,7 @@
 package launch
 
 import (
+	"context"
 	"crypto/rand"
 	"errors"
 	"io/fs"
@@ -23,6 +24,14 @@ func (s *Stack) bankingSettings(bank Institution) map[string]string {
 		"bank-code": bank.Code, "bank-name": bank.Name, "theme": bank.Theme, "session-key": s.sessionKeyFile(bank), "plain-pages": "true",
 		"bank-address": at.BankGRPC, "statement-address": at.StatementGRPC, "identity-address": s.addresses.IdentityGRPC(),
 	}
+}
+
+// readyOf returns a check that fails unless a service is ready, over TLS or as it serves plain text.
+func (s *Stack) readyOf(service *service) func(context.Context) error {
+	if service.plain != "" || service.pages {
+		return httpReady("http://" + loopback(service.http) + "/readyz")
+	}
+	return s.serviceReady(loopback(service.http))
 }
 
 // frontPrograms lists the programs in front of identity that say where people's requests come from.

@@ -68,10 +68,7 @@ func (s *Stack) serviceSpec(service service) process.Spec {
 				Path: path, Dir: s.dir, Env: environment(variables(service.program, settings)),
 			}, nil
 		},
-		Ready: s.serviceReady(loopback(service.http)),
-	}
-	if service.plain != "" || service.pages {
-		spec.Ready = httpReady("http://" + loopback(service.http) + "/readyz")
+		Ready: s.readyOf(&service),
 	}
 	if service.program != "identity" && service.program != "payment-processor" && s.Process(Identity) != nil {
 		spec.Uses = []string{Identity} // Without it no new person signs in, and reads go on.
