@@ -13,7 +13,7 @@ import (
 )
 
 // ChargeRate is the most requests that merchants' programs begin at the payment gateway in a second.
-const ChargeRate = 16
+const ChargeRate = 8
 
 // NewChargesPercent is how many of a hundred of these requests are new charges. The others ask again, ask for another
 // charge under a key that was used, capture, void, refund, ask for payouts, or read.

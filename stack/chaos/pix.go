@@ -24,7 +24,7 @@ const (
 	maxPix     = 300
 	// PixRate is how many payments between banks customers begin in a second, at most. Each look-up of a key costs a
 	// token that the payment gives back when the hub hears of it, and an account has a hundred.
-	PixRate    = 8
+	PixRate    = 4
 	pixWorkers = 4
 	// pixPrefix begins the request ids of payments, returns and keys.
 	pixPrefix = requestPrefix + "pix-"

@@ -27,7 +27,7 @@ const (
 // recordedRate is how many operations are recorded in a second. It spreads them over the run.
 func recordedRate(minutes int) int {
 	if minutes == 0 {
-		return 600
+		return 300
 	}
 	return max(100, recordedMax/(60*minutes))
 }

@@ -27,7 +27,7 @@ type Options struct {
 	// Minutes is how long faults are injected; 0 is one short round of every fault.
 	Minutes int
 	// Rate is the most operations that the clients begin in a second; 0 is [DefaultRate], or
-	// a third of it in a short run.
+	// a sixth of it in a short run.
 	Rate int
 	// Stack describes the stack to run. Everything in its folder is deleted first.
 	Stack launch.Config
@@ -101,7 +101,7 @@ func Run(ctx context.Context, options Options) (*Report, error) {
 // rate returns the rate for a run without an explicit one.
 func (o *Options) rate() int {
 	if o.Minutes == 0 {
-		return DefaultRate / 3
+		return DefaultRate / 6
 	}
 	return DefaultRate
 }
