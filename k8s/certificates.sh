@@ -44,19 +44,22 @@ certificate checkout 001 checkout
 certificate identity - identity
 certificate codepix - codepix
 certificate gateway 001 gateway
+certificate banking 001 banking
 certificate payment-gateway 001 payment-gateway
 certificate payment-processor 001 payment-processor
 certificate operator 001
 certificate bank 002 bank-002 bank-002-replicas
 certificate statement 002 statement-002
+certificate banking 002 banking-002
 certificate operator 002
 certificate operator -
 {
-  for program in bank statement checkout identity codepix gateway payment-gateway payment-processor; do
+  for program in bank statement checkout identity codepix gateway banking payment-gateway payment-processor; do
     secret "$program" "$program"
   done
   secret bank-002 bank
   secret statement-002 statement
+  secret banking-002 banking
   # The jobs apply only read who may sign the certificates of the statements.
   for job in apply apply-002; do
     printf -- '---\napiVersion: v1\nkind: Secret\nmetadata: {name: %s-tls, namespace: codebank}\ntype: Opaque\ndata:\n' "$job"

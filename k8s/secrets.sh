@@ -1,6 +1,6 @@
 #!/bin/bash
 # Generates the passwords of the databases, the keys of the vault, those of access tokens, of commands, and
-# of the banks and the hub between them, and writes them as Secrets into k8s/secrets.yaml. Git ignores that
+# of the banks and the hub between them, of the sessions of internet banking, and writes them as Secrets into k8s/secrets.yaml. Git ignores that
 # file. The script never overwrites it: without the vault's keys, nobody can read the stored card numbers
 # again. Keep a copy in a safe place.
 #
@@ -24,19 +24,20 @@ password() { od -An -N24 -tx1 /dev/urandom | tr -d ' \n'; }
 # The server of k8s/postgres.yaml has no certificate. See k8s/network.yaml for who reaches it.
 url() { echo "postgres://$1:$3@postgres:5432/$2?sslmode=disable"; }
 
-# secret NAME KEY VALUE [KEY VALUE]...
+# secret NAME KEY VALUE [KEY VALUE]... A value @FILE is the content of a file, which a variable cannot hold if it has zeros.
 secret() {
   printf -- '---\napiVersion: v1\nkind: Secret\nmetadata: {name: %s, namespace: codebank}\ntype: Opaque\ndata:\n' "$1"
   shift
   while (($#)); do
-    printf '  %s: %s\n' "$1" "$(printf '%s' "$2" | base64 | tr -d '\n')"
+    printf '  %s: %s\n' "$1" "$(case $2 in @*) cat "${2#@}" ;; *) printf '%s' "$2" ;; esac | base64 | tr -d '\n')"
     shift 2
   done
 }
 
-readonly bankctl=$scratch/bankctl identity_program=$scratch/identity
+readonly bankctl=$scratch/bankctl identity_program=$scratch/identity banking_program=$scratch/banking
 go build -o "$bankctl" ./operations/cmd/bankctl
 go build -o "$identity_program" ./identity/cmd/identity
+go build -o "$banking_program" ./web/cmd/banking
 "$bankctl" keys new --out "$scratch/vault.key" >/dev/null
 "$identity_program" keys new --signing-keys "$scratch/signing.json" >/dev/null
 "$bankctl" command-keys add gateway --for-users --file "$scratch/commands.json" >/dev/null
@@ -49,6 +50,7 @@ go build -o "$identity_program" ./identity/cmd/identity
 "$bankctl" command-keys add events --for-users --file "$scratch/requests-002.json" >/dev/null
 "$bankctl" webhooks key --file "$scratch/webhook.key" >/dev/null
 for code in 001 002; do
+  "$banking_program" keys new --session-key "$scratch/sessions-$code.key" >/dev/null
   "$bankctl" command-keys add "bank-$code" codepix --file "$scratch/pix-keys-$code.json" >/dev/null
 done
 bank=$(password) bank_service=$(password) statement=$(password) statement_service=$(password) statement_sink=$(password) checkout=$(password) checkout_service=$(password)
@@ -86,6 +88,8 @@ codepix=$(password) codepix_service=$(password)
   secret codepix database-url "$(url codepix_service codepix "$codepix_service")" smtp-url "$SMTP_URL" mail-from "$MAIL_FROM" \
     pix-keys-001.json "$(<"$scratch/pix-keys-001.json")" pix-keys-002.json "$(<"$scratch/pix-keys-002.json")"
   secret gateway database-url "$(url gateway_service gateway "$gateway_service")" gateway.json "$(<"$scratch/gateway.json")"
+  secret banking sessions.key "@$scratch/sessions-001.key"
+  secret banking-002 sessions.key "@$scratch/sessions-002.key"
   secret payment-gateway database-url "$(url payment_gateway_service checkout "$payment_gateway_service")" \
     charges.json "$(<"$scratch/charges.json")" webhook.key "$(<"$scratch/webhook.key")"
   secret payment-processor database-url "$(url payment_processor_service checkout "$payment_processor_service")" \

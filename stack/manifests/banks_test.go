@@ -18,7 +18,10 @@ var ofSecondBank = []struct {
 	what *regexp.Regexp
 	with string
 }{
-	{regexp.MustCompile(`((?:name|secretName): |job |https://)(bank|statement|migrate|apply)\b`), "${1}${2}-002"},
+	{regexp.MustCompile(`((?:name|secretName): |job |https://)(bank|banking|statement|migrate|apply)\b`), "${1}${2}-002"},
+	{regexp.MustCompile(`dns:///(bank|statement)\b`), "dns:///${1}-002"},
+	{regexp.MustCompile(`"Code Bank"`), `"Banco Aurora"`},
+	{regexp.MustCompile(`"blue"`), `"green"`},
 	{regexp.MustCompile(`"001"`), `"002"`},
 	{regexp.MustCompile(`"connect-statement-postgres"`), `"connect-statement-postgres-002"`},
 	// The other databases belong to no bank.
@@ -28,7 +31,7 @@ var ofSecondBank = []struct {
 
 // The files of bank 002 are made from those of bank 001, so that the two differ by configuration only.
 func TestTheSecondBanksFilesAreMadeFromTheFirsts(t *testing.T) {
-	for _, part := range []string{"bank", "statement", "migrate", "apply"} {
+	for _, part := range []string{"bank", "statement", "banking", "migrate", "apply"} {
 		want := read(t, "k8s/"+part+".yaml")
 		for _, change := range ofSecondBank {
 			want = change.what.ReplaceAllString(want, change.with)
@@ -45,12 +48,12 @@ func TestTheSecondBanksFilesAreMadeFromTheFirsts(t *testing.T) {
 // Bank 002 has every setting of bank 001, and shares no volume, key, database and role with it.
 func TestTheBanksOfComposeShareNothing(t *testing.T) {
 	c := readCompose(t)
-	for _, part := range []string{"bank", "statement"} {
+	for _, part := range []string{"bank", "statement", "banking"} {
 		first, second := c.Services[part], c.Services[part+"-002"]
 		for setting, value := range first.Environment {
 			require.Contains(t, second.Environment, setting)
 			switch strings.TrimPrefix(setting, variable(part)+"_") {
-			case "HOSTS", "BANK_CODE", "DATABASE_URL":
+			case "HOSTS", "BANK_CODE", "DATABASE_URL", "BANK_NAME", "THEME", "BANK_ADDRESS", "STATEMENT_ADDRESS":
 				require.NotEqual(t, value, second.Environment[setting], setting)
 			default:
 				require.Equal(t, value, second.Environment[setting], setting)

@@ -44,7 +44,7 @@ type service struct {
 // withoutReadiness are the parts that serve nothing, so they have no readiness check. They end,
 // or are restarted when they end.
 var withoutReadiness = []string{"keys", "signing-keys", "command-keys", "gateway-key", "request-keys", "charge-keys", "webhook-key", "pix-keys", "certificates", "certificates-of-none", "certificates-of-hub", "migrate", "apply", "watch",
-	"keys-002", "command-keys-002", "request-keys-002", "pix-keys-002", "certificates-002", "migrate-002", "apply-002"}
+	"keys-002", "command-keys-002", "request-keys-002", "session-key", "session-key-002", "pix-keys-002", "certificates-002", "migrate-002", "apply-002"}
 
 // variable is what the variables of a program begin with.
 func variable(program string) string { return strings.ToUpper(strings.ReplaceAll(program, "-", "_")) }
@@ -164,6 +164,9 @@ func TestComposeMountsWhatThereIs(t *testing.T) {
 				require.Contains(t, []string{"payment-gateway", "payment-processor", "charge-keys"}, name, "who has the key can decide charges")
 				require.Contains(t, read(t, "Dockerfile"), " /etc/codebank/charges\n", "a volume gets the owner of its folder")
 			}
+			if strings.HasPrefix(mount, "session-key:") {
+				require.Contains(t, []string{"banking", "session-key"}, name, "who has the key can open and make the session of any customer")
+			}
 			if strings.HasPrefix(mount, "command-keys:") {
 				require.Contains(t, []string{"bank", "command-keys", "gateway-key"}, name, "who has the keys of all producers can be any of them")
 			}
@@ -210,7 +213,7 @@ func TestTheExampleNamesEverySecretAndHoldsNone(t *testing.T) {
 // are taken.
 var (
 	secretName = regexp.MustCompile(`(?i)passw|secret|token|_KEY$|DATABASE_URL$|SMTP_URL$`)
-	publicName = regexp.MustCompile(`_TLS_KEY$|_COMMAND_KEY$|_WEBHOOK_KEY$|_TOKEN_(ISSUER|AUDIENCE|KEYS)$`)
+	publicName = regexp.MustCompile(`_TLS_KEY$|_COMMAND_KEY$|_WEBHOOK_KEY$|_SESSION_KEY$|_TOKEN_(ISSUER|AUDIENCE|KEYS)$`)
 	userInfo   = regexp.MustCompile(`://[^/\s:@]+:([^/\s@]+)@`)
 	reference  = regexp.MustCompile(`\$\{\w+:\?[^}]*\}`)
 )

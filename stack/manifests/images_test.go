@@ -38,7 +38,7 @@ func imagesInUse(t *testing.T) (inCompose, inCluster map[string]string) {
 		}
 	}
 	for _, made := range []string{"keys", "signing-keys", "command-keys", "gateway-key", "request-keys", "charge-keys", "webhook-key", "pix-keys", "certificates", "certificates-of-none", "certificates-of-hub",
-		"keys-002", "command-keys-002", "request-keys-002", "pix-keys-002", "certificates-002"} { // by scripts in the cluster
+		"session-key", "session-key-002", "keys-002", "command-keys-002", "request-keys-002", "pix-keys-002", "certificates-002"} { // by scripts in the cluster
 		delete(inCompose, made)
 	}
 	return inCompose, inCluster
@@ -90,15 +90,18 @@ var sources = map[string]string{
 	"bank": "./bank/cmd/bank", "statement": "./statement/cmd/statement", "checkout": "./checkout/cmd/checkout",
 	"identity": "./identity/cmd/identity", "codepix": "./codepix/cmd/codepix", "gateway": "./gateway/cmd/gateway",
 	"payment-gateway": "./checkout/cmd/payment-gateway", "payment-processor": "./checkout/cmd/payment-processor",
-	"bankctl": "./operations/cmd/bankctl", "probe": "./stack/probe",
+	"banking": "./web/cmd/banking", "bankctl": "./operations/cmd/bankctl", "probe": "./stack/probe",
 }
 
-// servers are our programs that serve, and have a role beside the owner of their database.
-var servers = []string{"bank", "statement", "checkout", "identity", "codepix", "gateway", "payment-gateway", "payment-processor"}
+// keepers are our programs that have a database, and a role beside the owner of it. servers are all that serve.
+var (
+	keepers = []string{"bank", "statement", "checkout", "identity", "codepix", "gateway", "payment-gateway", "payment-processor"}
+	servers = append(slices.Clone(keepers), "banking")
+)
 
 // placesOf are the parts that run servers, with the program of each.
 func placesOf() map[string]string {
-	parts := map[string]string{"bank-002": "bank", "statement-002": "statement"}
+	parts := map[string]string{"bank-002": "bank", "statement-002": "statement", "banking-002": "banking"}
 	for _, program := range servers {
 		parts[program] = program
 	}
@@ -294,7 +297,7 @@ func TestNoProgramSignsInAsTheOwnerOfItsDatabase(t *testing.T) {
 		require.Equal(t, readCompose(t).Services[job].Command, find(t, "Job", job).Spec.Template.Spec.Containers[0].Command)
 	}
 	secrets := read(t, "k8s/secrets.sh")
-	for _, program := range servers {
+	for _, program := range keepers {
 		require.Regexp(t, `(?m)^  secret `+program+` database-url "\$\(url `+strings.ReplaceAll(program, "-", "_")+`_service `, secrets)
 	}
 }

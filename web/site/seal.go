@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"os"
 
 	"codebank.dev/platform/keyfile"
 )
@@ -55,11 +56,23 @@ func OpenKeys(path, before string) (*Keys, error) {
 			return nil, err
 		}
 		if len(key) != KeySize {
-			return nil, fmt.Errorf("%s: a key has %d bytes; make one by: head -c 32 /dev/urandom", name, KeySize)
+			return nil, fmt.Errorf("%s: a key has %d bytes; make one by: banking keys new", name, KeySize)
 		}
 		keys = append(keys, key)
 	}
 	return NewKeys(keys...)
+}
+
+// NewKeyFile writes a new key into a file that only this user can read. An existing file stays: the error is fs.ErrExist then.
+func NewKeyFile(path string) error {
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	key := make([]byte, KeySize)
+	_, _ = rand.Read(key) // It does not fail: see crypto/rand.
+	_, err = file.Write(key)
+	return errors.Join(err, file.Sync(), file.Close())
 }
 
 // RandomKeys returns a key that nobody knows, and that ends with the program.

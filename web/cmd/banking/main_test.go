@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"flag"
+	"io/fs"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -19,7 +20,7 @@ func TestMain(m *testing.M) { programtest.Main(m, main) }
 
 func TestSettingsAreRefusedByName(t *testing.T) {
 	for arg, wrong := range map[string]string{
-		"--theme=red": "--theme", "--bank-code=1": "--bank-code", "--currency=XXX": "--currency", "--nothing": "nothing",
+		"--theme=red": "--theme", "--bank-code=1": "--bank-code", "--currency=XXX": "--currency", "--nothing": "nothing", "keys old": "keys new",
 		"--plain-pages --http-address=0.0.0.0:17019": "--plain-pages",
 	} {
 		_, err := parse(strings.Fields(arg), nil, &bytes.Buffer{})
@@ -45,6 +46,17 @@ func TestAKeyOfSessionsIsAFileOfItsOwn(t *testing.T) {
 	open := filepath.Join(folder, "open")
 	require.NoError(t, os.WriteFile(open, bytes.Repeat([]byte("k"), site.KeySize), 0o644))
 	require.ErrorContains(t, run(open), "0600")
+}
+
+func TestACommandMakesAKeyOfSessionsOnce(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "sessions.key")
+	var out bytes.Buffer
+	require.ErrorContains(t, run(t.Context(), []string{"keys", "new"}, nil, &out), "--session-key")
+	require.NoError(t, run(t.Context(), []string{"keys", "new", "--session-key", file}, nil, &out))
+	require.Contains(t, out.String(), file)
+	_, err := site.OpenKeys(file, "")
+	require.NoError(t, err)
+	require.ErrorIs(t, run(t.Context(), []string{"keys", "new", "--session-key", file}, nil, &out), fs.ErrExist)
 }
 
 func TestPagesAreServed(t *testing.T) {
