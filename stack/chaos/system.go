@@ -131,6 +131,7 @@ func (s *system) adjust(name string, settings map[string]string) {
 		}
 	case launch.CodePix:
 		database(hubToDatabase)
+	case launch.FirstBank().Banking(), launch.SecondBank().Banking(): // Nobody looks at pages in a run.
 	case launch.SecondBank().Bank, launch.SecondBank().Statement: // No connection of theirs is faulty.
 	default: // a bank, or a copy of it
 		database(name + toLedger)
