@@ -221,7 +221,10 @@ func (s *Stack) newSettings(program string, bank Institution) map[string]string 
 		}
 		return settings
 	case "identity":
-		return map[string]string{"kafka-brokers": s.addresses.Kafka(), "trusted-programs": s.frontPrograms()}
+		// Users are of no bank, so all links lead to the pages of one. An e-mail has the code beside its link.
+		return map[string]string{
+			"kafka-brokers": s.addresses.Kafka(), "trusted-programs": s.frontPrograms(), "pages-url": s.addresses.Banking(FirstBank()),
+		}
 	case "checkout":
 		return map[string]string{"kafka-brokers": s.addresses.Kafka()}
 	case "statement":

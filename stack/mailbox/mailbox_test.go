@@ -16,7 +16,7 @@ func TestTheNewestMailToAnAddressIsInAFile(t *testing.T) {
 	defer server.Close()
 	require.Empty(t, Code(folder, "ana@example.com"))
 	for _, token := range []string{"first", "se=\r\ncond"} {
-		text := "Subject: Welcome\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\nOl=C3=A1\r\n\r\nCode: " + token + "\r\n"
+		text := "Subject: Welcome\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\nOl=C3=A1\r\nhttps://bank.example/confirm#link\r\n\r\nCode: " + token + "\r\n"
 		require.NoError(t, smtp.SendMail(server.Address(), nil, "bank@example.com", []string{"Ana@example.com"}, []byte(text)))
 	}
 	require.Equal(t, "second", Code(folder, "ana@example.com"))

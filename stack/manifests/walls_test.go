@@ -216,14 +216,20 @@ func fileOf(volume map[string]any, secrets, name string) string {
 	return filepath.Join("..", "..", "k8s", "config", name)
 }
 
+// requireLinks requires that the e-mails of a program link to what serves the links.
+func requireLinks(t *testing.T, p place, port string) {
+	t.Helper()
+	address, err := url.Parse(p.setting("PAGES_URL"))
+	require.NoError(t, err)
+	require.Equal(t, []string{"https", port}, []string{address.Scheme, address.Port()}, p.part)
+}
+
 // requireFilesOfStatements requires that a statement takes requests for files by the topic, and that its e-mails link to
 // the gateway.
 func requireFilesOfStatements(t *testing.T, p place) {
 	t.Helper()
 	require.FileExists(t, p.path(p.setting("REQUEST_KEYS")))
-	address, err := url.Parse(p.setting("PAGES_URL"))
-	require.NoError(t, err)
-	require.Equal(t, []string{"https", "17016"}, []string{address.Scheme, address.Port()}, "the gateway serves what an e-mail links to")
+	requireLinks(t, p, "17016")
 }
 
 // hubBank is a bank as the hub's file names it.
@@ -299,8 +305,11 @@ func TestProgramsHaveWallsInContainers(t *testing.T) {
 			t.Run(where+" "+p.part, func(t *testing.T) {
 				checkCertificate(t, p)
 				checkTokens(t, p, issuer)
-				if p.program == "statement" {
+				switch p.program {
+				case "statement":
 					requireFilesOfStatements(t, p)
+				case "identity":
+					requireLinks(t, p, "17019") // internet banking
 				}
 				checkStart(t, programs, p)
 			})
