@@ -112,7 +112,7 @@ const faults = `(() => {
 func (p *tab) look(name string) {
 	p.Helper()
 	for _, scheme := range []string{"light", "dark"} {
-		features := []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}
+		features := []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}, {Name: "prefers-reduced-motion", Value: "reduce"}}
 		for _, width := range []int64{390, 768, 1440} {
 			_, err := chromedp.Call(p.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: features})
 			require.NoError(p, err)

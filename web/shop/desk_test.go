@@ -3,6 +3,7 @@ package shop_test
 import (
 	"html"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/cookiejar"
@@ -10,6 +11,7 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -49,12 +51,37 @@ func newDesk(t *testing.T) *desk {
 	d.World = shoptest.NewWorld(identity, clock)
 	keys, err := site.RandomKeys()
 	require.NoError(t, err)
-	pages, err := shop.New(shop.Config{Checkout: d.connect(d.World.Serve), Identity: identity, Name: "Feira Code", Accent: "blue", Keys: keys, Now: clock})
+	logged := &lockedText{}
+	t.Cleanup(func() {
+		for _, secret := range []string{shoptest.Good, shoptest.Broke, shoptest.Slow, "MARIA DA SILVA", "gos_", password} {
+			require.NotContains(t, logged.String(), secret, "nothing of a card and no secret is logged")
+		}
+	})
+	logger := slog.New(slog.NewTextHandler(logged, nil))
+	pages, err := shop.New(shop.Config{Logger: logger, Checkout: d.connect(d.World.Serve), Identity: identity, Name: "Feira Code", Accent: "blue", Keys: keys, Now: clock})
 	require.NoError(t, err)
 	d.server = httptest.NewServer(pages)
 	t.Cleanup(d.server.Close)
 	d.fresh()
 	return d
+}
+
+// lockedText keeps what is logged.
+type lockedText struct {
+	mutex sync.Mutex
+	text  strings.Builder
+}
+
+func (l *lockedText) Write(content []byte) (int, error) {
+	l.mutex.Lock()
+	defer l.mutex.Unlock()
+	return l.text.Write(content)
+}
+
+func (l *lockedText) String() string {
+	l.mutex.Lock()
+	defer l.mutex.Unlock()
+	return l.text.String()
 }
 
 // connect serves on a port, and returns a connection to it.

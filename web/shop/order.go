@@ -92,7 +92,7 @@ var states = map[checkoutv1.OrderState]state{
 	checkoutv1.OrderState_ORDER_STATE_PENDING:            {"info", "pending"},
 	checkoutv1.OrderState_ORDER_STATE_APPROVED:           {"good", "approved"},
 	checkoutv1.OrderState_ORDER_STATE_DECLINED:           {"bad", "declined"},
-	checkoutv1.OrderState_ORDER_STATE_PARTIALLY_REFUNDED: {"warn", "part-refunded"},
+	checkoutv1.OrderState_ORDER_STATE_PARTIALLY_REFUNDED: {"info", "part-refunded"},
 	checkoutv1.OrderState_ORDER_STATE_REFUNDED:           {"plain", "refunded"},
 }
 
@@ -121,6 +121,9 @@ func (s *Shop) orderPageOf(v *site.Visit, order *checkoutv1.Order) orderPage {
 			page.Answered.Text = v.Translate(reason) + " " + page.Answered.Text
 		}
 	}
+	if returned := order.GetRefundedMinor(); returned > 0 {
+		page.Answered.Text = v.Say("order.returned", v.Money(returned, order.GetCurrency()).Text(), v.Money(order.GetTotalMinor(), order.GetCurrency()).Text())
+	}
 	for _, item := range order.GetItems() {
 		page.Items = append(page.Items, orderItem{
 			Picture: picturePath(strings.TrimPrefix(item.GetProduct(), productPrefix)), Name: item.GetDisplayName(), Count: strconv.Itoa(int(item.GetQuantity())),
@@ -136,7 +139,7 @@ func orderFacts(v *site.Visit, order *checkoutv1.Order) []design.Fact {
 		{Label: v.Say("order.store"), Text: order.GetStore().GetDisplayName(), Detail: order.GetStore().GetCity()},
 		{Label: v.Say("order.card"), Text: cardText(order)},
 		{Label: v.Say("order.time"), Text: v.Moment(order.GetCreateTime().AsTime())},
-		{Label: v.Say("order.number"), Text: strings.TrimPrefix(order.GetName(), orderPrefix)},
+		{Label: v.Say("order.number"), Detail: strings.TrimPrefix(order.GetName(), orderPrefix)},
 	}
 }
 

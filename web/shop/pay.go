@@ -106,6 +106,9 @@ func (s *Shop) pay(v *site.Visit) error {
 		RequestId: requestID, Items: itemsOf(of.items), Card: card, Guest: !people.IsSignedIn(v),
 	})
 	if err != nil {
+		if found := s.byRequest(v, requestID, err); found != nil {
+			return s.placed(v, of.items, &checkoutv1.PlaceOrderResponse{Order: found})
+		}
 		return s.notPlaced(v, *of, err)
 	}
 	return s.placed(v, of.items, answer)
@@ -142,6 +145,25 @@ func (s *Shop) place(ctx context.Context, request *checkoutv1.PlaceOrderRequest)
 		}
 	}
 	return answer, err
+}
+
+// byRequest returns the order of a request whose answer was lost, or which was used before, among the latest of a
+// signed-in user; nil if it is not there. A guest has no list of his orders to look in.
+func (s *Shop) byRequest(v *site.Visit, requestID string, reason error) *checkoutv1.Order {
+	isOpen := site.IsAway(reason) && fault.Of(reason).Reason != reasonNoBank || fault.CodeOf(reason) == fault.Aborted
+	if !isOpen || !people.IsSignedIn(v) {
+		return nil
+	}
+	answer, err := s.checkout.ListOrders(v.Context(), &checkoutv1.ListOrdersRequest{PageSize: ordersPerPage})
+	if err != nil {
+		return nil
+	}
+	for _, order := range answer.GetOrders() {
+		if order.GetRequestId() == requestID {
+			return order
+		}
+	}
+	return nil
 }
 
 // notPlaced says why there is no order, or that it is not known whether there is one. Either way the basket is kept.

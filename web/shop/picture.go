@@ -50,7 +50,7 @@ type place struct {
 	mirrored bool
 }
 
-// shape draws one tile.
+// shape draws one tile. A hair of its own colour around it closes the seam to the next one.
 func shape(chosen byte, colours [4]string, at place) string {
 	const kinds = 6
 	colour := colours[1+int(chosen>>4)%3]
@@ -62,8 +62,8 @@ func shape(chosen byte, colours [4]string, at place) string {
 	body := map[byte]string{
 		0: `<path d="M0 0h100A100 100 0 0 1 0 100z" fill="%[1]s"/>`,
 		1: `<path d="M0 0A100 100 0 0 1 100 100A100 100 0 0 1 0 0z" fill="%[1]s"/>`,
-		2: `<rect width="100" height="100" fill="%[1]s"/><circle cx="50" cy="50" r="30" fill="%[2]s"/>`,
-		3: `<path d="M0 0h100A100 100 0 0 1 0 100z" fill="%[1]s"/><path d="M0 0h50A50 50 0 0 1 0 50z" fill="%[2]s"/>`,
+		2: `<rect width="100" height="100" fill="%[1]s"/><circle cx="50" cy="50" r="30" fill="%[2]s" stroke="none"/>`,
+		3: `<path d="M0 0h100A100 100 0 0 1 0 100z" fill="%[1]s"/><path d="M0 0h50A50 50 0 0 1 0 50z" fill="%[2]s" stroke="%[2]s"/>`,
 		4: `<path d="M0 50A50 50 0 0 1 100 50z" fill="%[1]s"/><path d="M0 100A50 50 0 0 1 100 100z" fill="%[1]s"/>`,
 		5: `<circle cx="50" cy="50" r="50" fill="%[1]s"/>`,
 	}[chosen%kinds]
@@ -72,7 +72,7 @@ func shape(chosen byte, colours [4]string, at place) string {
 	} else {
 		body = fmt.Sprintf(body, colour)
 	}
-	return `<g transform="` + transform + `">` + body + `</g>`
+	return `<g transform="` + transform + `" stroke="` + colour + `" stroke-width="0.7">` + body + `</g>`
 }
 
 // picturePath is where the picture of a product is served. Addresses of pictures elsewhere are not shown: no page asks

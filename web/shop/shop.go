@@ -100,7 +100,7 @@ func (s *Shop) mount() {
 	} {
 		s.site.Form(path, handle)
 	}
-	s.site.Download("/pictures/{product}", showPicture)
+	s.site.Page("/pictures/{product}", showPicture)
 }
 
 // tabs returns the navigation.

@@ -347,3 +347,46 @@ func TestTheFirstPageIsSmall(t *testing.T) {
 	t.Log("bytes of the first page: " + strconv.Itoa(total))
 	require.Less(t, total, most)
 }
+
+func TestALostAnswerIsFoundAmongACustomersOrders(t *testing.T) {
+	d := newDesk(t)
+	d.signIn(maria)
+	form := d.checkout()
+	d.Lose(true)
+	got := d.send(form, "/checkout", card(shoptest.Good))
+	require.Contains(t, got.location, "/orders/")
+	require.Contains(t, d.open(got.location).text(), "It is paid")
+	require.Contains(t, d.open("/basket").text(), "Your basket is empty")
+	require.Equal(t, got.location, d.send(form, "/checkout", card(shoptest.Broke)).location, "the form, sent with another card, shows its order")
+	require.Len(t, d.Orders(), 1)
+	d.Leave(true)
+	away := d.send(form, "/checkout", card(shoptest.Good))
+	require.Equal(t, http.StatusServiceUnavailable, away.status)
+	require.NotContains(t, away.text(), "Nothing was charged")
+}
+
+func TestTheShopSpeaksPortuguese(t *testing.T) {
+	d := newDesk(t)
+	require.Equal(t, "/", d.send(d.open("/"), "/language", map[string]string{"language": "pt-BR"}).location)
+	require.Contains(t, d.open("/").text(), "R$ 7,50")
+	path, shown := d.buy(shoptest.Broke)
+	require.Contains(t, shown.text(), "O pagamento foi recusado O limite disponível não cobre este valor.")
+	require.NotEmpty(t, path)
+	require.Contains(t, d.open("/checkout?store=cafe-da-serra").text(), "Pagar R$ 15,00")
+}
+
+func TestPressesAtOnceAreOneOrder(t *testing.T) {
+	d := newDesk(t)
+	form := d.checkout()
+	locations := make(chan string)
+	const presses = 8
+	for range presses {
+		go func() { locations <- d.send(form, "/checkout", card(shoptest.Good)).location }()
+	}
+	first := <-locations
+	require.Contains(t, first, "/orders/")
+	for range presses - 1 {
+		require.Equal(t, first, <-locations)
+	}
+	require.Len(t, d.Orders(), 1)
+}

@@ -117,9 +117,10 @@ var english = site.Words{
 
 	"order.pending-text":       "This page loads again by itself. Do not pay a second time.",
 	"order.approved-text":      "The store has your order.",
-	"order.declined-text":      "Nothing was charged. Your basket is kept.",
+	"order.declined-text":      "Nothing was charged. What you chose is not lost.",
 	"order.part-refunded":      "A part of your money is back",
 	"order.part-refunded-text": "It is in the statement of your card.",
 	"order.refunded-text":      "It is in the statement of your card.",
+	"order.returned":           "%s of %s is on its way to the statement of your card.",
 	"state.part-refunded":      "Partly refunded",
 }

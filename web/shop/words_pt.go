@@ -117,9 +117,10 @@ var portuguese = site.Words{
 
 	"order.pending-text":       "Esta página se atualiza sozinha. Não pague de novo.",
 	"order.approved-text":      "A loja já recebeu seu pedido.",
-	"order.declined-text":      "Nada foi cobrado. Sua sacola continua aqui.",
+	"order.declined-text":      "Nada foi cobrado. O que você escolheu não se perdeu.",
 	"order.part-refunded":      "Parte do seu dinheiro voltou",
 	"order.part-refunded-text": "Está na fatura ou no extrato do seu cartão.",
 	"order.refunded-text":      "Está na fatura ou no extrato do seu cartão.",
+	"order.returned":           "%s de %s a caminho da fatura ou do extrato do seu cartão.",
 	"state.part-refunded":      "Devolvido em parte",
 }
