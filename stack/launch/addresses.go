@@ -44,7 +44,7 @@ const (
 	secondBankingHTTP      = 27
 	dashboardsPort         = 28
 	mailPort               = 29
-	elasticsearchPeerPort  = 31
+	elasticsearchPeerPort  = 32
 )
 
 // Addresses are the addresses of the parts of one stack. All are on the loopback address.
