@@ -146,11 +146,27 @@ func (p *tab) look(name string) {
 	for _, width := range []int64{390, 768, 1440} {
 		require.NoError(p, chromedp.Do(p.ctx, chromedp.EmulateViewport(width, 900)))
 		require.Empty(p, p.now(faults), "%s at %d px", name, width)
-		png, err := chromedp.Run(p.ctx, chromedp.FullScreenshot(100))
-		require.NoError(p, err)
-		require.NoError(p, os.WriteFile(filepath.Join(p.ArtifactDir(), fmt.Sprintf("%s-%d.png", name, width)), png, 0o644))
+		require.NoError(p, os.WriteFile(filepath.Join(p.ArtifactDir(), fmt.Sprintf("%s-%d.png", name, width)), p.picture(), 0o644))
 	}
 	p.accessible(name)
+}
+
+// picture returns the whole page. On a busy machine Chromium was seen to leave a capture without an answer for good, so a
+// capture that takes too long is asked for again.
+func (p *tab) picture() []byte {
+	p.Helper()
+	var png []byte
+	var err error
+	for range 3 {
+		once, cancel := context.WithTimeout(p.ctx, 30*time.Second)
+		png, err = chromedp.Run(once, chromedp.FullScreenshot(100))
+		cancel()
+		if err == nil {
+			return png
+		}
+	}
+	require.NoError(p, err)
+	return nil
 }
 
 func TestAPersonMovesMoneyInABrowser(t *testing.T) {

@@ -118,11 +118,27 @@ func (p *tab) look(name string) {
 			require.NoError(p, err)
 			require.NoError(p, chromedp.Do(p.ctx, chromedp.EmulateViewport(width, 900)))
 			require.Empty(p, p.now(faults), "%s at %d px", name, width)
-			png, err := chromedp.Run(p.ctx, chromedp.FullScreenshot(100))
-			require.NoError(p, err)
-			require.NoError(p, os.WriteFile(filepath.Join(p.ArtifactDir(), fmt.Sprintf("%s-%d-%s.png", name, width, scheme)), png, 0o644))
+			require.NoError(p, os.WriteFile(filepath.Join(p.ArtifactDir(), fmt.Sprintf("%s-%d-%s.png", name, width, scheme)), p.picture(), 0o644))
 		}
 	}
+}
+
+// picture returns the whole page. On a busy machine Chromium was seen to leave a capture without an answer for good, so a
+// capture that takes too long is asked for again.
+func (p *tab) picture() []byte {
+	p.Helper()
+	var png []byte
+	var err error
+	for range 3 {
+		once, cancel := context.WithTimeout(p.ctx, 30*time.Second)
+		png, err = chromedp.Run(once, chromedp.FullScreenshot(100))
+		cancel()
+		if err == nil {
+			return png
+		}
+	}
+	require.NoError(p, err)
+	return nil
 }
 
 func TestAPersonBuysInABrowser(t *testing.T) {
