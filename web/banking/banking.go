@@ -3,7 +3,7 @@
 // the sealed session. A map of the package:
 //
 //	banking.go   what the pages need, and all paths
-//	customer.go  the signed-in user of a visit, and his tokens
+//	customer.go  the signed-in user of a visit
 //	entry.go     signing up, in and out
 //	home.go      accounts and cards
 //	account.go   an account's activity; line.go a line of it
@@ -28,6 +28,7 @@ import (
 	identityv1 "codebank.dev/schemas/gen/identity/v1"
 	statementv1 "codebank.dev/schemas/gen/statement/v1"
 	"codebank.dev/web/design"
+	"codebank.dev/web/people"
 	"codebank.dev/web/site"
 	"google.golang.org/grpc"
 )
@@ -60,6 +61,7 @@ type Banking struct {
 	statements statementv1.StatementServiceClient
 	files      statementv1.FileServiceClient
 	identity   identityv1.IdentityServiceClient
+	people     *people.People
 }
 
 // signIn is the path of the page to sign in on.
@@ -77,12 +79,12 @@ func New(config Config) (http.Handler, error) {
 	b := &Banking{
 		config: config, wallets: bankv1.NewWalletServiceClient(config.Bank), pix: bankv1.NewPixServiceClient(config.Bank),
 		statements: statementv1.NewStatementServiceClient(config.Statement), files: statementv1.NewFileServiceClient(config.Statement),
-		identity: identityv1.NewIdentityServiceClient(config.Identity),
+		identity: identityv1.NewIdentityServiceClient(config.Identity), people: people.New(config.Identity, config.Address),
 	}
 	b.site, err = site.New(site.Config{
 		Name: "codebank-banking-" + config.BankCode, Brand: config.BankName, Accent: config.Accent, Keys: config.Keys,
 		Words:     map[language.Tag]site.Words{language.English: english, language.Portuguese: portuguese},
-		Templates: folder, SignIn: signIn, Tabs: tabs, SignedIn: isSignedIn, Zone: config.Zone, Logger: config.Logger, Now: config.Now,
+		Templates: folder, SignIn: signIn, Tabs: tabs, SignedIn: people.IsSignedIn, Zone: config.Zone, Logger: config.Logger, Now: config.Now,
 	})
 	if err != nil {
 		return nil, err
@@ -125,7 +127,7 @@ func (b *Banking) mount() {
 
 // tabs returns the navigation of a signed-in user.
 func tabs(v *site.Visit) []design.Tab {
-	if !isSignedIn(v) {
+	if !people.IsSignedIn(v) {
 		return nil
 	}
 	return []design.Tab{

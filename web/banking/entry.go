@@ -1,13 +1,12 @@
 package banking
 
 import (
-	"maps"
 	"net/http"
-	"strings"
 
 	"codebank.dev/platform/fault"
 	identityv1 "codebank.dev/schemas/gen/identity/v1"
 	"codebank.dev/web/design"
+	"codebank.dev/web/people"
 	"codebank.dev/web/site"
 )
 
@@ -25,15 +24,13 @@ type entry struct {
 
 type link struct{ Path, Text string }
 
-const deviceCookie = "device"
-
 // whys are the parts of keys of texts that may stand above the form to sign in, with their tones.
 var whys = map[string]string{
 	"ended": "warn", "needed": "info", "confirmed": "good", "changed": "good", "out": "good", "everywhere": "good", "out-here": "warn",
 }
 
 func (b *Banking) showSignIn(v *site.Visit) error {
-	if isSignedIn(v) {
+	if people.IsSignedIn(v) {
 		return v.Redirect(v.Next("/"))
 	}
 	return b.askSignIn(v, nil, 0)
@@ -60,9 +57,7 @@ func emailField(v *site.Visit) design.Field {
 
 // signIn opens a session, under a new id.
 func (b *Banking) signIn(v *site.Visit) error {
-	answer, err := b.identity.SignIn(v.Context(), &identityv1.SignInRequest{
-		Email: v.Value("email"), Password: v.Secret("password"), Device: deviceOf(v.Request()), DeviceToken: v.Recall(deviceCookie),
-	})
+	answer, err := b.people.Prove(v, v.Value("email"), v.Secret("password"))
 	if err != nil {
 		wrong := design.Message{Tone: "bad", Title: v.Say("sign-in.failed"), Text: v.Reason(err)}
 		switch code := fault.CodeOf(err); code {
@@ -74,49 +69,20 @@ func (b *Banking) signIn(v *site.Visit) error {
 		wrong.Text = v.Say("sign-in.away")
 		return b.askSignIn(v, &wrong, http.StatusServiceUnavailable)
 	}
-	return b.welcome(v, answer)
-}
-
-// welcome begins the session of a user who has proved who he is.
-func (b *Banking) welcome(v *site.Visit, answer *identityv1.SignInResponse) error {
-	me, err := b.identity.GetMe(as(v.Context(), answer.GetTokens().GetAccessToken()), &identityv1.GetMeRequest{})
+	user, err := b.people.Welcome(v, answer)
 	if err != nil {
 		return err
 	}
-	values := tokensOf(answer.GetTokens())
-	maps.Copy(values, map[string]string{keyUser: idOf(me.GetUser().GetName()), keyEmail: me.GetUser().GetEmail()})
-	v.Renew(values)
-	if answer.GetDeviceToken() != "" {
-		v.Remember(deviceCookie, answer.GetDeviceToken())
-	}
+	v.Set(map[string]string{keyEmail: user.GetEmail()})
 	return v.Redirect(v.Next("/"))
-}
-
-// deviceOf returns what a browser calls itself, in two words: its name and its system.
-func deviceOf(r *http.Request) string {
-	agent := r.UserAgent()
-	named := func(words ...string) string {
-		for _, word := range words {
-			if strings.Contains(agent, word) {
-				return word
-			}
-		}
-		return ""
-	}
-	browser := map[string]string{"Edg": "Edge", "OPR": "Opera", "Firefox": "Firefox", "Chrome": "Chrome", "Safari": "Safari"}[named("Edg", "OPR", "Firefox", "Chrome", "Safari")]
-	system := map[string]string{"iPhone": "iPhone", "iPad": "iPad", "Android": "Android", "Windows": "Windows", "Mac OS X": "macOS", "Linux": "Linux"}[named("iPhone", "iPad", "Android", "Windows", "Mac OS X", "Linux")]
-	return strings.TrimSpace(browser + " " + system)
 }
 
 // signOut ends the session here and at identity.
 func (b *Banking) signOut(v *site.Visit) error {
 	why := "out"
-	if refresh := v.Get(keyRefresh); refresh != "" {
-		if _, err := b.identity.SignOut(v.Context(), &identityv1.SignOutRequest{RefreshToken: refresh}); err != nil {
-			why = "out-here"
-		}
+	if b.people.SignOut(v) != nil {
+		why = "out-here"
 	}
-	v.End()
 	return v.Redirect(site.SignInPath(signIn, why, ""))
 }
 

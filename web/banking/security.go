@@ -71,7 +71,7 @@ func (b *Banking) endAll(c *customer) error {
 	if err := errors.Join(failures...); err != nil {
 		return err
 	}
-	if _, err := b.identity.SignOut(c.Context(), &identityv1.SignOutRequest{RefreshToken: c.Get(keyRefresh)}); err != nil {
+	if err := b.people.Revoke(c.Visit); err != nil {
 		return err
 	}
 	c.End()

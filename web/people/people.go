@@ -56,16 +56,28 @@ func User(v *site.Visit) string { return v.Get(keyUser) }
 
 // SignIn opens a session with an e-mail address and a password, under a new id. The error is identity's.
 func (p *People) SignIn(v *site.Visit, email, password string) error {
-	ctx := p.from(v)
-	answer, err := p.identity.SignIn(ctx, &identityv1.SignInRequest{
-		Email: email, Password: password, Device: deviceOf(v.Request().UserAgent()), DeviceToken: v.Recall(deviceCookie),
-	})
+	answer, err := p.Prove(v, email, password)
 	if err != nil {
 		return err
 	}
-	me, err := p.identity.GetMe(as(ctx, answer.GetTokens().GetAccessToken()), &identityv1.GetMeRequest{})
+	_, err = p.Welcome(v, answer)
+	return err
+}
+
+// Prove asks identity whether a password is that of an e-mail address. The session of the visitor stays as it is until
+// Welcome. The error is identity's.
+func (p *People) Prove(v *site.Visit, email, password string) (*identityv1.SignInResponse, error) {
+	return p.identity.SignIn(p.from(v), &identityv1.SignInRequest{
+		Email: email, Password: password, Device: deviceOf(v.Request().UserAgent()), DeviceToken: v.Recall(deviceCookie),
+	})
+}
+
+// Welcome begins the session of a user whom Prove has let in, under a new id, and returns the user. The error is
+// identity's; then there is no session.
+func (p *People) Welcome(v *site.Visit, answer *identityv1.SignInResponse) (*identityv1.User, error) {
+	me, err := p.identity.GetMe(as(p.from(v), answer.GetTokens().GetAccessToken()), &identityv1.GetMeRequest{})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	values := tokensOf(answer.GetTokens())
 	values[keyUser] = strings.TrimPrefix(me.GetUser().GetName(), "users/")
@@ -73,12 +85,17 @@ func (p *People) SignIn(v *site.Visit, email, password string) error {
 	if answer.GetDeviceToken() != "" {
 		v.Remember(deviceCookie, answer.GetDeviceToken())
 	}
-	return nil
+	return me.GetUser(), nil
 }
 
 // SignOut ends the session here and at identity. An error says that it has ended here only.
 func (p *People) SignOut(v *site.Visit) error {
 	defer v.End()
+	return p.Revoke(v)
+}
+
+// Revoke ends the session at identity. Here it stays, with tokens that open nothing any more.
+func (p *People) Revoke(v *site.Visit) error {
 	refresh := v.Get(keyRefresh)
 	if refresh == "" {
 		return nil
@@ -115,16 +132,23 @@ func (p *People) restart(v *site.Visit, values map[string]string) {
 	v.Renew(all)
 }
 
-// from returns the context of calls, with the network address of the visitor.
+// Call lets the calls of the visit say where it comes from.
+func (p *People) Call(v *site.Visit) { v.SetContext(p.from(v)) }
+
+// addressHeader says where a visit comes from.
+const addressHeader = "x-forwarded-for"
+
+// from returns the context of calls, with the network address of the visitor, once.
 func (p *People) from(v *site.Visit) context.Context {
-	if p.address == nil {
+	sent, _ := metadata.FromOutgoingContext(v.Context())
+	if p.address == nil || len(sent.Get(addressHeader)) > 0 {
 		return v.Context()
 	}
 	address := p.address(v.Request())
 	if !address.IsValid() {
 		return v.Context()
 	}
-	return metadata.AppendToOutgoingContext(v.Context(), "x-forwarded-for", address.String())
+	return metadata.AppendToOutgoingContext(v.Context(), addressHeader, address.String())
 }
 
 // as returns the context of calls with an access token.
